@@ -1,0 +1,26 @@
+"""What `mesh feed` finds of this company by its entry point: systems by the product they feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from company.telephony import Telephony
+from mesh.product.systems import System
+
+__all__ = ["Company", "plugin"]
+
+
+def _systems() -> Mapping[str, System]:
+    return MappingProxyType({"call-center": Telephony()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """The operational systems of one company; *systems* by product id."""
+
+    systems: Mapping[str, System] = field(default_factory=_systems)
+
+
+plugin = Company()

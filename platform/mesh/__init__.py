@@ -1,0 +1,1 @@
+"""The self-serve platform of the reference data mesh."""

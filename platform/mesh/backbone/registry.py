@@ -1,0 +1,125 @@
+"""A client of a Confluent-compatible schema registry: look up, register, compatibility.
+
+Over httpx, since confluent-kafka's own client takes a second to import. Not here: the
+announcement of what was registered (`provision`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import TracebackType
+
+import httpx
+
+from mesh.backbone.endpoint import Endpoint
+from mesh.errors import BackboneError, Refused, SchemaIncompatible, Unreachable
+
+__all__ = ["Registry", "Schema"]
+
+Schema = dict[str, object]
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+COMPATIBILITY = "FULL_TRANSITIVE"
+
+
+class Registry:
+    """One registry. Schemas by id never change, so they are kept once seen."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
+        login = endpoint.registry_login
+        self.url = endpoint.registry_url.rstrip("/")
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            auth=(login.name, login.secret) if login else None,
+            headers={"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE},
+            # A proxy of the environment must never see an inner address.
+            trust_env=False,
+        )
+        self._schemas: dict[int, Schema] = {}
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def schema(self, schema_id: int) -> Schema | None:
+        """The Avro schema of *schema_id*, or None if the registry knows no such id."""
+        if schema_id not in self._schemas:
+            answer = self._call("GET", f"/schemas/ids/{schema_id}", absent=(404,))
+            if answer is None:
+                return None
+            self._schemas[schema_id] = json.loads(str(answer["schema"]))
+        return self._schemas[schema_id]
+
+    def find(self, subject: str, schema: Schema) -> int | None:
+        """The id under which *schema* is registered in *subject*, or None."""
+        body = {"schema": canonical(schema)}
+        answer = self._call("POST", f"/subjects/{subject}", body, absent=(404,))
+        return None if answer is None else int(str(answer["id"]))
+
+    def register(self, subject: str, schema: Schema) -> tuple[int, bool]:
+        """Register *schema*; its id and whether it is new.
+
+        Raises `SchemaIncompatible` where it would break readers of what is there.
+        """
+        known = self.find(subject, schema)
+        if known is not None:
+            return known, False
+        body = {"schema": canonical(schema)}
+        answer = self._call("POST", f"/subjects/{subject}/versions", body)
+        return int(str((answer or {})["id"])), True
+
+    def require_compatibility(self) -> None:
+        """Make FULL_TRANSITIVE the rule for every subject that has none of its own."""
+        self._call("PUT", "/config", {"compatibility": COMPATIBILITY})
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        absent: tuple[int, ...] = (),
+    ) -> Mapping[str, object] | None:
+        try:
+            response = self._client.request(method, self.url + path, json=body)
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"the schema registry does not answer at {self.url} ({error}): is it running?"
+            ) from error
+        if response.status_code in absent:
+            return None
+        if response.is_success:
+            document: Mapping[str, object] = response.json()
+            return document
+        raise refusal(response, path)
+
+
+def refusal(response: httpx.Response, path: str) -> BackboneError:
+    """The error of our tree for an answer that is no success."""
+    try:
+        message = str(response.json().get("message", response.text))
+    except ValueError:
+        message = response.text
+    text = f"the schema registry answered {response.status_code} to {path}: {message[:400]}"
+    if response.status_code == 409:
+        return SchemaIncompatible(text)
+    if response.status_code in (401, 403):
+        return Refused(text)
+    if response.status_code >= 500:
+        return Unreachable(text)
+    return BackboneError(text)
+
+
+def canonical(schema: Schema) -> str:
+    """The text that is registered: the same for the same schema."""
+    return json.dumps(schema, separators=(",", ":"))

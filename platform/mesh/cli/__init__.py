@@ -1,0 +1,1 @@
+"""The `mesh` command, one file a group of commands."""

@@ -1,0 +1,209 @@
+"""`mesh demo`: the whole mesh in one go, each step shown, done, and checked."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import click
+
+from mesh.cli import lifecycle
+from mesh.cli.app import App
+from mesh.cli.feed import feed_product
+from mesh.cli.output import show_table
+from mesh.cli.read import fetch_rows, find_port
+from mesh.cli.status import status_document
+from mesh.control.running import find_running
+from mesh.errors import DemoFailed
+
+__all__ = ["demo"]
+
+SEED, COUNT = 7, 1000
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: what it shows, the command that does the same by hand, and doing it."""
+
+    title: str
+    command: str
+    act: Callable[[App], str]
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the mesh running at the end.")
+@click.pass_obj
+def demo(app: App, *, keep: bool) -> None:
+    r"""Start the mesh, feed it, read it, break a rule on purpose, and check every result.
+
+    Takes about half a minute. At the end the mesh is stopped, and its state removed if this
+    demo made it.
+
+    \b
+    Example:
+      mesh demo
+      mesh demo --keep
+    """
+    is_new = not app.settings.home_path.exists()
+    was_running = find_running(app.home) is not None
+    try:
+        for number, step in enumerate(STEPS, 1):
+            click.echo(f"\n{number}. {step.title}\n   $ {step.command}")
+            click.echo(f"   ✓ {step.act(app)}")
+    except BaseException:
+        end(app, is_new=is_new, stays=was_running)
+        raise
+    click.echo(f"\nall {len(STEPS)} steps hold")
+    if keep:
+        click.echo("the mesh stays: try `mesh status`, stop it with `mesh down`")
+        return
+    end(app, is_new=is_new, stays=was_running)
+
+
+def end(app: App, *, is_new: bool, stays: bool) -> None:
+    """Leave things as they were found."""
+    if stays:
+        click.echo("the mesh ran before this demo and goes on")
+        return
+    lifecycle.stop(app)
+    if is_new:
+        shutil.rmtree(app.home.path, ignore_errors=True)
+
+
+def start(app: App) -> str:
+    """Start the mesh."""
+    began = time.monotonic()
+    lifecycle.start(app)
+    states = {
+        str(each["name"]): each.get("state") for each in services(app) if each["kind"] != "task"
+    }
+    check(set(states.values()) == {"running"}, f"not all runs: {states}")
+    return f"{len(states)} services run after {time.monotonic() - began:.0f} s: {', '.join(states)}"
+
+
+def validate(app: App) -> str:
+    """Check every product against the policies."""
+    from mesh.contract.policies import check_product
+
+    products = app.project.products.values()
+    findings = [each for product in products for each in check_product(product, app.project)]
+    errors = [each for each in findings if each.level == "error"]
+    check(not errors, f"policies are broken: {errors}")
+    return f"{len(app.project.contracts)} contracts keep every policy"
+
+
+def feed(app: App) -> str:
+    """Send calls as the telephony system does, and wait for the product to take them in."""
+    fed, _ = feed_product(app, "call-center", source=(None, None), world=(SEED, COUNT))
+    check(fed.count_read == COUNT and fed.count_bad == 0, f"the feed is not whole: {fed}")
+    check(arrived(app, COUNT), f"not all calls arrived: {call_center(app)}")
+    return f"{fed.count_new:,} new calls went from the telephony system into the product's DuckDB"
+
+
+def read(app: App) -> str:
+    """Read them back, and check the one thing that the product computes."""
+    contract = find_port(app.project, "calls")
+    document = fetch_rows(app, contract, 3, "ada")
+    columns, rows = list_of(document, "columns"), list_of(document, "rows")
+    shown = ("phone_number", "queue", "started_at", "ended_at", "duration_s")
+    calls = [
+        dict(zip(map(str, columns), row, strict=True)) for row in rows if isinstance(row, list)
+    ]
+    show_table(shown, [[call[name] for name in shown] for call in calls])
+    check(len(calls) == 3, "three rows were asked for")
+    check(all(call["duration_s"] == seconds(call) for call in calls), "a duration is wrong")
+    return "ada, who is granted the port, reads them; each duration is end minus start"
+
+
+def feed_again(app: App) -> str:
+    """Send the same calls again."""
+    before = call_center(app)
+    fed, _ = feed_product(app, "call-center", source=(None, None), world=(SEED, COUNT))
+    check(fed.count_new == 0 and fed.count_known == COUNT, f"something was fed twice: {fed}")
+    check(call_center(app)["rows"] == before["rows"], "a row came twice")
+    return f"{fed.count_known:,} of {COUNT:,} were fed before: nothing is doubled"
+
+
+def refuse(app: App) -> str:
+    """Let everybody write where they may not."""
+    from mesh.control.drills import foreign_write
+
+    result = foreign_write(app.project, app.home, app.endpoint)
+    check(result["ok"] is True, f"the broker let somebody write: {result['missed']}")
+    return f"the broker refused {result['cases']} of {result['cases']} foreign writes"
+
+
+STEPS = (
+    Step(title="Start Kafka, the registry and every product", command="mesh up", act=start),
+    Step(
+        title="Check the products against the policies",
+        command="mesh product validate",
+        act=validate,
+    ),
+    Step(
+        title="Feed calls through Kafka into the call-center product",
+        command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
+        act=feed,
+    ),
+    Step(
+        title="Read the product's port as an analyst",
+        command="mesh read calls --limit 3 --as ada",
+        act=read,
+    ),
+    Step(
+        title="Feed the same calls once more",
+        command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
+        act=feed_again,
+    ),
+    Step(
+        title="Write to topics of others, each with its own real secret",
+        command="mesh drill foreign-write",
+        act=refuse,
+    ),
+)
+
+
+def check(holds: object, what: str) -> None:
+    """Raise `DemoFailed` unless *holds*."""
+    if not holds:
+        raise DemoFailed(f"the demo does not hold: {what}")
+
+
+def services(app: App) -> list[Mapping[str, object]]:
+    """Every service with its status."""
+    found = status_document(app)["services"]
+    return found if isinstance(found, list) else []
+
+
+def call_center(app: App) -> Mapping[str, object]:
+    """The call-center product's status."""
+    return next((each for each in services(app) if each["name"] == "call-center"), {})
+
+
+def arrived(app: App, count: int) -> bool:
+    """Whether the product took in at least *count* calls in time, and none waits."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        status = call_center(app)
+        rows = status.get("rows")
+        if isinstance(rows, dict) and rows.get("calls", 0) >= count and status.get("lag") == 0:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def list_of(document: Mapping[str, object], key: str) -> list[object]:
+    """A list of a JSON document."""
+    value = document[key]
+    return value if isinstance(value, list) else []
+
+
+def seconds(call: Mapping[str, object]) -> int:
+    """Whole seconds from start to end, as Python counts them."""
+    from datetime import datetime
+
+    start, end_ = (datetime.fromisoformat(str(call[k])) for k in ("started_at", "ended_at"))
+    return int((end_ - start).total_seconds())

@@ -1,0 +1,94 @@
+"""The command `mesh`: finds the asked command, and turns errors into one line and a code.
+
+Exit codes: 0 fine, 1 failed, 2 wrong use, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from mesh.cli.app import App
+from mesh.errors import MeshError
+
+__all__ = ["main", "mesh"]
+
+# Imported when asked for only: all of them together take two seconds.
+COMMANDS = {
+    "up": "mesh.cli.lifecycle:up",
+    "down": "mesh.cli.lifecycle:down",
+    "status": "mesh.cli.status:status",
+    "demo": "mesh.cli.demo:demo",
+    "feed": "mesh.cli.feed:feed",
+    "read": "mesh.cli.read:read",
+    "token": "mesh.cli.read:token",
+    "run": "mesh.cli.run:run",
+    "test": "mesh.cli.test:test",
+    "contract": "mesh.cli.contract:contract",
+    "product": "mesh.cli.product:product",
+    "topics": "mesh.cli.topics:topics",
+    "drill": "mesh.cli.drill:drill",
+    "provision": "mesh.cli.topics:provision",
+    "serve": "mesh.cli.run:serve",
+    "supervise": "mesh.cli.lifecycle:supervise",
+}
+HIDDEN = {"serve", "supervise"}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a first day."""
+        return [name for name in COMMANDS if name not in HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, name = place.split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="reference-data-mesh", prog_name="mesh")
+@click.pass_context
+def mesh(ctx: click.Context) -> None:
+    r"""A reference data mesh: data products that meet on Kafka, checked by contract.
+
+    \b
+    Example:
+      mesh up
+      mesh feed call-center --calls 1000
+      mesh read calls --limit 5
+      mesh down
+
+    Settings are environment variables with the prefix MESH_ (docs/settings.md).
+    """
+    ctx.obj = App()
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    try:
+        mesh(standalone_mode=False, prog_name="mesh")
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except MeshError as error:
+        click.echo(f"mesh: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

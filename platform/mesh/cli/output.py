@@ -1,0 +1,81 @@
+"""How commands speak: tables, JSON, progress. Colours and bars on a terminal only."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Steps", "said", "show_json", "show_table", "steps"]
+
+
+def show_json(document: object) -> None:
+    """Print a JSON document."""
+    click.echo(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, as wide as it must be where nobody looks at it on a terminal."""
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 400)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    with console.capture() as capture:
+        console.print(table)
+    # Cells are padded to the column's width, and nobody wants spaces at a line's end.
+    click.echo("\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()))
+
+
+class Steps:
+    """Progress of something longer than a moment: a line a step, on standard error."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._last = ""
+
+    def say(self, text: str) -> None:
+        """Show that *text* is what is done now."""
+        if not text or text == self._last:
+            return
+        self._last = text
+        line = f"[{time.monotonic() - self._started:5.1f} s] {text}"
+        if self._is_terminal:
+            click.echo(f"\r\x1b[2K{line}", nl=False, err=True)
+        else:
+            click.echo(line, err=True)
+
+    def bytes(self, what: str, done: int, total: int) -> None:
+        """Show a download's progress, in whole percents."""
+        if self._is_terminal or done >= total:
+            percent = 100 * done // total if total else 100
+            self.say(f"downloading {what}: {percent} % of {total / 1e6:.0f} MB")
+
+    def end(self) -> None:
+        """Finish the line."""
+        if self._is_terminal and self._last:
+            click.echo("\r\x1b[2K", nl=False, err=True)
+
+
+@contextmanager
+def steps() -> Iterator[Steps]:
+    """Progress for the time of a block."""
+    shown = Steps()
+    try:
+        yield shown
+    finally:
+        shown.end()
+
+
+def said(document: Mapping[str, object], key: str) -> str:
+    """A text of a JSON document, empty where it is absent."""
+    value = document.get(key)
+    return "" if value is None else str(value)

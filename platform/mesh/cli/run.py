@@ -1,0 +1,64 @@
+"""`mesh run` and `mesh serve`: one product, or one service, in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import click
+
+from mesh.cli.app import App
+
+__all__ = ["run", "serve"]
+
+
+@click.command()
+@click.argument("product")
+@click.pass_obj
+def run(app: App, product: str) -> None:
+    r"""Run one PRODUCT in the foreground until Ctrl-C.
+
+    Needs a Kafka: that of a running mesh, or one named by MESH_BOOTSTRAP_SERVERS.
+
+    \b
+    Example:
+      mesh run call-center
+    """
+    from mesh.wiring.product import run_product
+
+    run_product(app.settings, app.home, app.project, product, log=log, stop=stop_on_signal())
+
+
+@click.command(hidden=True)
+@click.argument("service", type=click.Choice(["access"]))
+@click.pass_obj
+def serve(app: App, service: str) -> None:
+    """Run one SERVICE of the platform in the foreground."""
+    from mesh.control.access import access_app
+    from mesh.ports.serve import Server
+
+    stop = stop_on_signal()
+    settings = app.settings
+    server = Server(
+        access_app(app.home), app.home, service, host=settings.http_host, port=settings.http_port
+    )
+    server.start()
+    log(f"{service} listens at {server.address}")
+    stop.wait()
+    server.stop()
+
+
+def stop_on_signal() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    stop = threading.Event()
+    handler: Callable[[int, object], None] = lambda number, frame: stop.set()  # noqa: E731 - one use
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+    return stop
+
+
+def log(text: str) -> None:
+    """Say what happens, with the time, on standard error."""
+    click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z {text}", err=True)

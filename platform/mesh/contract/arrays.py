@@ -1,0 +1,54 @@
+"""Building Arrow arrays from their parts, which pyarrow refuses or checks too strictly.
+
+A null struct has nulls beneath it, even where a part is required; pyarrow's own constructors take
+that for an error. Imported only where tables are at hand, since it needs pyarrow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+__all__ = ["Mask", "list_array", "scatter", "struct_array", "to_mask", "valid_mask"]
+
+Mask = npt.NDArray[np.bool_]
+
+
+def list_array(
+    type_: pa.DataType, counts: npt.NDArray[np.int64], items: pa.Array, valid: Mask | None = None
+) -> pa.Array:
+    """Return lists of *counts* items each, taken from *items* in order."""
+    offsets = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=offsets[1:])
+    buffers = [_bitmap(valid), pa.py_buffer(offsets)]
+    return pa.Array.from_buffers(type_, len(counts), buffers, children=[items])
+
+
+def struct_array(
+    type_: pa.DataType, count: int, children: list[pa.Array], valid: Mask | None = None
+) -> pa.Array:
+    """Return *count* structs of these children, each as long."""
+    return pa.Array.from_buffers(type_, count, [_bitmap(valid)], children=children)
+
+
+def scatter(values: pa.Array, mask: Mask) -> pa.Array:
+    """Return *values*, in order, at the places of *mask*, and null at the others."""
+    return values.take(pa.array(np.cumsum(mask) - 1, mask=~mask))
+
+
+def valid_mask(array: pa.Array) -> Mask | None:
+    """Return where *array* is not null, or None if it is nowhere null."""
+    if not array.null_count:
+        return None
+    return to_mask(array.is_valid())
+
+
+def to_mask(array: pa.Array) -> Mask:
+    """Return a boolean array without nulls as numpy."""
+    mask: Mask = array.to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _bitmap(valid: Mask | None) -> pa.Buffer | None:
+    return None if valid is None else pa.array(valid).buffers()[1]

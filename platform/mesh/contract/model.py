@@ -1,0 +1,135 @@
+"""The values that contracts and descriptors become once they are read and checked.
+
+Not here: reading YAML (`odcs`, `odps`), types (`types`), row rules (`rules`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mesh.contract.types import FieldType
+
+__all__ = ["Access", "Contract", "Field", "InputPort", "OutputPort", "PortKind", "Product", "Rule"]
+
+PortKind = Literal["event", "state"]
+Access = Literal["auto", "ask"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A promise about one row: *expression* is SQL over its columns and must not be false.
+
+    A null result counts as kept: absence is the business of `required` alone.
+    """
+
+    name: str
+    field: str | None
+    expression: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One column of a port. *key_position* counts from 1 in the primary key, 0 outside it."""
+
+    name: str
+    type: FieldType
+    is_required: bool = False
+    key_position: int = 0
+    description: str = ""
+    identifier: str | None = None
+    is_personal: bool = False
+    classification: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What one port promises (ODCS 3.2.0), in the form that the rest of the mesh uses.
+
+    *topic* is the physical name; *retention_ms* is None where nothing is deleted by age.
+    """
+
+    id: str
+    version: str
+    name: str
+    domain: str
+    product: str
+    description: str
+    topic: str
+    kind: PortKind
+    fields: tuple[Field, ...]
+    rules: tuple[Rule, ...]
+    partitions: int
+    retention_ms: int | None
+    purpose: str | None
+    access: Access
+    path: Path
+    document: dict[str, object] = field(repr=False, compare=False)
+
+    @property
+    def major(self) -> int:
+        """The major version, which is part of the topic's name."""
+        return int(self.version.split(".")[0])
+
+    @property
+    def key_fields(self) -> tuple[Field, ...]:
+        """The primary key's fields, in key order."""
+        keys = (f for f in self.fields if f.key_position)
+        return tuple(sorted(keys, key=lambda f: f.key_position))
+
+    @property
+    def has_personal_fields(self) -> bool:
+        """Whether any field is marked as personal."""
+        return any(f.is_personal for f in self.fields)
+
+    @property
+    def subject(self) -> str:
+        """The registry subject of the topic's values."""
+        return f"{self.topic}-value"
+
+    @property
+    def rejected_topic(self) -> str:
+        """Where rows and messages go that break this contract."""
+        port = self.topic.split(".")[3]
+        return f"priv.{self.domain}.{self.product}.{port}.rejected.v{self.major}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputPort:
+    """What a product reads: another product's port, or a staging topic that *system* writes.
+
+    *contract_id* is resolved by the project (`mesh.contract.project`).
+    """
+
+    name: str
+    contract_id: str
+    system: str | None = None
+    keep: str = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPort:
+    """What a product offers: a contract, and the SQL that makes its rows."""
+
+    name: str
+    contract: Contract
+    sql_path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One data product (Bitol ODPS 1.1.0 descriptor) with its contracts resolved."""
+
+    id: str
+    version: str
+    name: str
+    domain: str
+    owner: str
+    description: str
+    inputs: tuple[InputPort, ...]
+    outputs: tuple[OutputPort, ...]
+    contracts: tuple[Contract, ...]
+    folder: Path
+    document: dict[str, object] = field(repr=False, compare=False)

@@ -1,0 +1,72 @@
+"""People, and what each was granted, until access requests exist.
+
+A grant names a contract and the purpose for which its rows may be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesh.contract.names import is_kebab, shown
+from mesh.contract.schema_check import schema_faults
+from mesh.contract.yamlfile import Node, Report, YamlFile, read_yaml
+
+__all__ = ["Grant", "Person", "load_people"]
+
+_RULE = "people"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A person may read the port of this contract, for this purpose."""
+
+    contract_id: str
+    purpose: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person, who is a principal as products are."""
+
+    name: str
+    domain: str
+    role: str = ""
+    grants: tuple[Grant, ...] = ()
+
+    def is_granted(self, contract_id: str) -> bool:
+        """Whether this person may read the contract's port."""
+        return any(grant.contract_id == contract_id for grant in self.grants)
+
+
+def load_people(path: Path) -> Mapping[str, Person]:
+    """Read the people at *path*, by name. Raises `InvalidFile`."""
+    file = read_yaml(path)
+    report = Report()
+    report.faults += schema_faults(file, "people")
+    found = _checked(file, report)
+    report.raise_faults()
+    return found
+
+
+def _checked(file: YamlFile, report: Report) -> dict[str, Person]:
+    found: dict[str, Person] = {}
+    for node in file.root["people"].items:
+        name = node["name"].text
+        if not is_kebab(name):
+            report.fault(node["name"], f"{shown(name)} is no name", "use kebab-case", rule=_RULE)
+        if name in found:
+            report.fault(node["name"], f"{name} stands here twice", "remove one", rule=_RULE)
+        found[name] = Person(
+            name=name,
+            domain=node["domain"].text,
+            role=node["role"].text,
+            grants=tuple(_grant(one) for one in node["grants"].items),
+        )
+    return found
+
+
+def _grant(node: Node) -> Grant:
+    return Grant(contract_id=node["contract"].text, purpose=node["purpose"].text, line=node.line)

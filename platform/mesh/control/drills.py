@@ -1,0 +1,63 @@
+"""Drills: a safeguard, tried. Each says what it did and whether the safeguard held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from mesh.backbone.admin import kafka_error
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.contract.project import Project
+from mesh.errors import MeshError
+from mesh.home import Home
+
+__all__ = ["DRILLS", "foreign_write", "try_to_write"]
+
+SEND_TIMEOUT_S = 15.0
+
+
+def foreign_write(project: Project, home: Home, endpoint: Endpoint) -> dict[str, object]:
+    """Every principal writes, with its own real secret, to every topic that is not its own.
+
+    The broker must refuse each, with TOPIC_AUTHORIZATION_FAILED.
+    """
+    names = (*sorted(project.products), *project.systems, *sorted(project.people))
+    cases, missed = 0, []
+    for contract in project.contracts.values():
+        for name in names:
+            if name == project.writer_of(contract):
+                continue
+            cases += 1
+            principal = Principal(name=name, secret=home.secret(name))
+            answer = try_to_write(endpoint, principal, contract.topic)
+            if answer != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                missed.append(f"{name} -> {contract.topic}")
+    return {"drill": "foreign-write", "ok": not missed, "cases": cases, "missed": missed}
+
+
+def try_to_write(endpoint: Endpoint, principal: Principal, topic: str) -> int | None:
+    """Write one message to *topic*; Kafka's error code, or None where it was taken.
+
+    Raises a `BackboneError` where Kafka did not answer at all.
+    """
+    outcome: list[KafkaError | None] = []
+    producer = Producer(
+        {**endpoint.client(principal), "message.timeout.ms": int(SEND_TIMEOUT_S * 1000)}
+    )
+    try:
+        producer.produce(
+            topic, key=b"drill", value=None, on_delivery=lambda e, _: outcome.append(e)
+        )
+        producer.flush(SEND_TIMEOUT_S + 5)
+    except KafkaException as exception:
+        raise kafka_error(exception.args[0], f"write {topic}") from exception
+    if not outcome:
+        raise MeshError(f"Kafka did not answer {principal.name}'s write to {topic}")
+    error = outcome[0]
+    return None if error is None else int(error.code())
+
+
+DRILLS: Mapping[str, Callable[[Project, Home, Endpoint], dict[str, object]]] = {
+    "foreign-write": foreign_write,
+}

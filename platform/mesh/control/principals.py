@@ -1,0 +1,125 @@
+"""Every principal of a project and its rights at the broker: least privilege, from the files.
+
+An input port in a descriptor is a grant, and so is a line in `company/people.yaml`, until
+access requests exist. Nobody may do anything that is not listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mesh.backbone.admin import Right
+from mesh.contract.model import Contract, InputPort, Product
+from mesh.contract.project import Project
+from mesh.errors import SettingsError
+from mesh.product.feed import feed_topic
+from mesh.product.plan import input_of, position_topic
+
+__all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "rights_of"]
+
+REGISTRAR = "mesh-registrar"
+SCHEMAS_TOPIC = "pub.mesh.registry.schemas.v1"
+
+
+def principals_of(project: Project) -> tuple[str, ...]:
+    """Every product, system, person and service.
+
+    Raises `SettingsError` where two of them share a name, since they would share a secret.
+    """
+    kinds = {
+        "product": set(project.products),
+        "system": set(project.systems),
+        "person": set(project.people),
+        "service": {REGISTRAR},
+    }
+    seen: dict[str, str] = {}
+    for kind, names in kinds.items():
+        for name in names:
+            if name in seen:
+                raise SettingsError(
+                    f"{name!r} is the name of a {seen[name]} and of a {kind}: rename one of them"
+                )
+            seen[name] = kind
+    return tuple(sorted(seen))
+
+
+def rights_of(project: Project) -> frozenset[Right]:
+    """Every right that any principal of the project has."""
+    return frozenset(
+        {
+            *registrar_rights(),
+            *(right for each in project.products.values() for right in product_rights(each)),
+            *(
+                right
+                for product in project.products.values()
+                for port in product.inputs
+                for right in input_rights(project, product, port)
+            ),
+            *(
+                right
+                for product in project.products.values()
+                for port in product.outputs
+                for reader in project.readers_of(port.contract)
+                for right in reading(reader, port.contract.topic)
+            ),
+        }
+    )
+
+
+def product_rights(product: Product) -> Iterator[Right]:
+    """What a product may do with its own topics."""
+    own = [each.contract.topic for each in product.outputs]
+    own += [each.contract.rejected_topic for each in product.outputs]
+    position = position_topic(product)
+    for topic in (*own, position):
+        yield from writing(product.id, topic)
+        yield from reading(product.id, topic)
+    yield from transacting(product.id, position)
+
+
+def input_rights(project: Project, product: Product, port: InputPort) -> Iterator[Right]:
+    """What an input port lets its product read, and its system write."""
+    source = input_of(project, product, port)
+    yield from reading(product.id, source.contract.topic)
+    yield from writing(product.id, source.rejected_topic)
+    yield from reading(product.id, source.rejected_topic)
+    if port.system is not None:
+        yield from feeding(port.system, source.contract)
+
+
+def feeding(system: str, contract: Contract) -> Iterator[Right]:
+    """What an operational system may do: fill its staging topic, exactly once."""
+    position = feed_topic(contract)
+    yield from writing(system, contract.topic)
+    yield from writing(system, position)
+    yield from reading(system, position)
+    yield from transacting(system, position)
+
+
+def registrar_rights() -> Iterator[Right]:
+    """The registrar announces every schema that it registers."""
+    yield from writing(REGISTRAR, SCHEMAS_TOPIC)
+
+
+def reading(principal: str, topic: str) -> Iterator[Right]:
+    """Read a topic, in consumer groups named after the reader."""
+    yield Right(principal=principal, operation="READ", kind="topic", name=topic)
+    yield Right(principal=principal, operation="DESCRIBE", kind="topic", name=topic)
+    yield Right(principal=principal, operation="READ", kind="group", name=f"{principal}.")
+
+
+def writing(principal: str, topic: str) -> Iterator[Right]:
+    """Write a topic."""
+    yield Right(principal=principal, operation="WRITE", kind="topic", name=topic)
+    yield Right(principal=principal, operation="DESCRIBE", kind="topic", name=topic)
+
+
+def transacting(principal: str, transactional_id: str) -> Iterator[Right]:
+    """Write in transactions of this id."""
+    for operation in ("WRITE", "DESCRIBE"):
+        yield Right(
+            principal=principal,
+            operation=operation,
+            kind="transaction",
+            name=transactional_id,
+        )

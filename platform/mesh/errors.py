@@ -1,0 +1,111 @@
+"""Every error that the mesh raises, as one tree.
+
+MeshError                   something stopped us; the message says what to do
+├── WrongUse                the command line or a call was wrong (exit code 2)
+├── SettingsError           a setting or the state folder cannot be used
+├── InvalidFile             a file from outside breaks its rules; carries the faults
+├── BackboneError           Kafka or the registry
+│   ├── Unreachable         nobody answers at the address
+│   ├── Refused             the broker, the registry or a door said no to this principal
+│   ├── ArtifactError       a jar or archive is missing, damaged or cannot be had
+│   ├── TopicDiffers        a topic is not what its contract says
+│   └── SchemaIncompatible  the registry refused a schema
+├── StorageError            a product's internal storage cannot be used
+├── AlreadyRunning          another process holds the lock
+├── NotRunning              the mesh is not up
+└── DemoFailed              a check of the demo did not hold
+
+Bad *data* is never an exception: it is a `Violation` or a quarantined message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesh.contract.faults import Fault
+
+__all__ = [
+    "AlreadyRunning",
+    "ArtifactError",
+    "BackboneError",
+    "DemoFailed",
+    "InvalidFile",
+    "MeshError",
+    "NotRunning",
+    "Refused",
+    "SchemaIncompatible",
+    "SettingsError",
+    "StorageError",
+    "TopicDiffers",
+    "Unreachable",
+    "WrongUse",
+]
+
+
+class MeshError(Exception):
+    """Something stopped us. The message is one line that says what to do."""
+
+    exit_code = 1
+
+
+class WrongUse(MeshError):
+    """The command line or a call was wrong."""
+
+    exit_code = 2
+
+
+class SettingsError(MeshError):
+    """A setting or the state folder cannot be used."""
+
+
+class InvalidFile(MeshError):
+    """A file from outside breaks its rules.
+
+    *faults* names each place and what to write instead.
+    """
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class BackboneError(MeshError):
+    """Kafka or the registry stopped us."""
+
+
+class Unreachable(BackboneError):
+    """Nobody answers at the address."""
+
+
+class Refused(BackboneError):
+    """The broker, the registry or a door said no to this principal."""
+
+
+class ArtifactError(BackboneError):
+    """A jar or archive is missing, damaged or cannot be had."""
+
+
+class TopicDiffers(BackboneError):
+    """A topic is not what its contract says."""
+
+
+class SchemaIncompatible(BackboneError):
+    """The registry refused a schema as incompatible with what is registered."""
+
+
+class StorageError(MeshError):
+    """A product's internal storage cannot be used."""
+
+
+class AlreadyRunning(MeshError):
+    """Another process holds the lock."""
+
+
+class NotRunning(MeshError):
+    """The mesh is not up."""
+
+
+class DemoFailed(MeshError):
+    """A check of the demo did not hold."""

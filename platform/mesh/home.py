@@ -1,0 +1,176 @@
+"""The state folder of one mesh: everything it keeps, removable as a whole.
+
+version                   the format of this folder
+public/                   what every process may read: the token issuer's public key
+principals/NAME/secret    one secret a principal, mode 600
+access/                   the token issuer's private key and the secrets' verifiers
+backbone/                 the embedded Kafka's and registry's data
+products/ID/              a product's internal storage, opened by its process only
+feeds/PORT/               what an operational system has sent, and what it could not
+run/                      locks and addresses of what runs now
+logs/                     one log a service
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mesh.errors import AlreadyRunning, SettingsError
+
+__all__ = ["FORMAT", "Home", "locked", "write_private"]
+
+# Raised whenever an older mesh could not use a folder that a newer one has written.
+FORMAT = 1
+LOCK_TRIES = 5
+
+
+class Home:
+    """One state folder; paths only, except for secrets and the folder's own version."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.public = path / "public"
+        self.access = path / "access"
+        self.backbone = path / "backbone"
+        self.run = path / "run"
+        self.logs = path / "logs"
+
+    @classmethod
+    def open(cls, path: Path) -> Home:
+        """Make or check the folder at *path*.
+
+        Raises `SettingsError` where it cannot be written or belongs to a newer mesh.
+        """
+        home = cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            home.check_format()
+            for folder in (home.public, home.access, home.backbone, home.run, home.logs):
+                folder.mkdir(exist_ok=True, mode=0o755 if folder == home.public else 0o700)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return home
+
+    def check_format(self) -> None:
+        """Raise `SettingsError` if a newer mesh wrote this folder; stamp a new one."""
+        stamp = self.path / "version"
+        if not stamp.exists():
+            stamp.write_text(f"{FORMAT}\n")
+            return
+        text = stamp.read_text().strip()
+        if not text.isdigit() or int(text) > FORMAT:
+            raise SettingsError(
+                f"{self.path} was written by a newer mesh (format {text[:20]!r}, this one knows "
+                f"{FORMAT}): update the checkout, or set MESH_HOME to another folder"
+            )
+
+    def storage(self, product: str) -> Path:
+        """Where a product's internal storage stands."""
+        return self.folder("products", product) / "storage.duckdb"
+
+    def feed(self, port: str) -> Path:
+        """The folder of what was fed into an input port."""
+        return self.folder("feeds", port)
+
+    def folder(self, *names: str) -> Path:
+        """A private folder below this one, made if absent."""
+        path = self.path.joinpath(*names)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        return path
+
+    def secret_path(self, principal: str) -> Path:
+        """Where a principal's secret lies."""
+        return self.path / "principals" / principal / "secret"
+
+    def secret(self, principal: str) -> str:
+        """The secret of *principal*; `SettingsError` if this folder has none."""
+        try:
+            return self.secret_path(principal).read_text().strip()
+        except FileNotFoundError as error:
+            raise SettingsError(
+                f"there is no principal {principal!r} in {self.path}: "
+                "`mesh up` makes one for each product, system and person of the project"
+            ) from error
+        except OSError as error:
+            raise SettingsError(f"the secret of {principal!r} cannot be read: {error}") from error
+
+    def make_secret(self, principal: str) -> str:
+        """The secret of *principal*, made with 256 random bits if it has none."""
+        path = self.secret_path(principal)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, secrets.token_urlsafe(32) + "\n")
+        return self.secret(principal)
+
+    def write_run(self, name: str, document: Mapping[str, object]) -> None:
+        """Replace a JSON document in `run/` at once, so that a reader never sees half of it."""
+        write_private(self.run / name, json.dumps(document, indent=1))
+
+    def read_run(self, name: str) -> dict[str, object] | None:
+        """A JSON document in `run/`, or None."""
+        try:
+            document = json.loads((self.run / name).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return document if isinstance(document, dict) else None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 600 by a new name and a rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@contextmanager
+def locked(path: Path, who: str) -> Iterator[None]:
+    """Hold an exclusive lock on *path*; `AlreadyRunning` names *who* and the holder's pid."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock(descriptor, who)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int, who: str) -> None:
+    """Take the lock, or raise `AlreadyRunning`.
+
+    Tried for a moment: whoever only asks whether it is held holds it that long.
+    """
+    for attempt in range(LOCK_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if attempt == LOCK_TRIES - 1:
+                holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
+                raise AlreadyRunning(f"{who} already runs (pid {holder})") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def cannot_write(path: Path, error: OSError) -> SettingsError:
+    """The error for a folder that is read-only, full, or not a folder."""
+    return SettingsError(
+        f"the state folder cannot be written at {path}: {error.strerror or error}; "
+        "make room or make it writable, or set MESH_HOME to another folder"
+    )

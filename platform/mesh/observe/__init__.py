@@ -1,0 +1,1 @@
+"""The observation plane: what runs, how far it is, how fresh."""

@@ -1,0 +1,1 @@
+"""How a product is read: doors made from its contract."""

@@ -1,0 +1,64 @@
+"""Serves an HTTP application on loopback beside the work of a process, in a thread."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+
+import uvicorn
+from fastapi import FastAPI
+
+from mesh.errors import BackboneError
+from mesh.home import Home
+
+__all__ = ["Server"]
+
+START_TIMEOUT_S = 15.0
+
+
+class Server:
+    """One HTTP server. It tells the rest of the mesh its address in `run/NAME.json`."""
+
+    def __init__(self, app: FastAPI, home: Home, name: str, *, host: str, port: int) -> None:
+        self._home, self._name = home, name
+        self._socket = bind(host, port, name)
+        self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
+
+    def start(self) -> None:
+        """Serve, and return once it answers."""
+        self._thread.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise BackboneError(f"the HTTP port of {self._name} did not come up")
+            time.sleep(0.01)
+        self._home.write_run(f"{self._name}.json", {"address": self.address, "pid": os.getpid()})
+
+    def stop(self) -> None:
+        """Stop serving."""
+        self._server.should_exit = True
+        self._thread.join(timeout=2)
+        self._socket.close()
+        (self._home.run / f"{self._name}.json").unlink(missing_ok=True)
+
+
+def bind(host: str, port: int, name: str) -> socket.socket:
+    """Take the port now, so that a port in use is an error here and not in a log."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise BackboneError(
+            f"{name} cannot listen on {host}:{port} ({error.strerror}): "
+            "set MESH_HTTP_PORT to a free port, or leave it out"
+        ) from error
+    return listener

@@ -1,0 +1,33 @@
+"""Rows as JSON values: instants in RFC 3339, decimals as text so that no digit is lost."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+
+__all__ = ["json_rows", "json_value"]
+
+
+def json_rows(table: pa.Table) -> list[list[object]]:
+    """The rows of *table*, each a list in the order of its columns."""
+    columns = [[json_value(value) for value in column.to_pylist()] for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def json_value(value: object) -> object:
+    """One value as JSON has it."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, list):
+        return [json_value(each) for each in value]
+    if isinstance(value, dict):
+        return {name: json_value(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""The runtime of one product: inputs, internal storage, transformation, outbox, relay."""

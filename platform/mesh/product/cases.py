@@ -1,0 +1,179 @@
+"""The cases beside a port's SQL: given rows, expected rows, run without a broker.
+
+    cases:
+      - name: a call may cross midnight
+        given: {new_finished_calls: [{started_at: …, ended_at: …}]}
+        expect: [{duration_s: 30}]
+
+Only the columns that a case names matter; the others are null, or are not compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from mesh.contract.faults import Fault
+from mesh.contract.model import Contract
+from mesh.contract.types import duckdb_columns
+from mesh.contract.yamlfile import YamlFile, read_yaml
+from mesh.errors import InvalidFile
+from mesh.product.duck import quoted
+from mesh.product.plan import Output, Plan
+from mesh.product.transform import CAUSE
+
+__all__ = ["Outcome", "run_cases"]
+
+Row = Mapping[str, object]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one case ended; *difference* is empty where it held."""
+
+    port: str
+    case: str
+    difference: str
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the case held."""
+        return not self.difference
+
+
+def run_cases(plan: Plan) -> list[Outcome]:
+    """Run the cases of every output port of *plan*.
+
+    Raises `InvalidFile` where a file of cases is not one.
+    """
+    outcomes = []
+    for output in plan.outputs:
+        path = output.port.sql_path.with_suffix(".test.yaml")
+        if path.exists():
+            outcomes += run_file(output, path)
+    return outcomes
+
+
+def run_file(output: Output, path: Path) -> list[Outcome]:
+    """Run the cases of one port."""
+    file = read_yaml(path)
+    cases = file.document.get("cases")
+    if not isinstance(cases, list) or not cases:
+        raise InvalidFile(
+            [fault(file, ("cases",), "it has no list `cases`", "see docs/products.md")]
+        )
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        return [run_case(connection, output, file, index) for index in range(len(cases))]
+
+
+def run_case(
+    connection: duckdb.DuckDBPyConnection, output: Output, file: YamlFile, index: int
+) -> Outcome:
+    """Run one case."""
+    case = part(file, ("cases", index), dict)
+    name = str(case.get("name", f"case {index + 1}"))
+    relation = output.query.relation
+    given = part(file, ("cases", index, "given"), dict)
+    if set(given) != {relation}:
+        raise InvalidFile(
+            [
+                fault(
+                    file,
+                    ("cases", index, "given"),
+                    f"{name!r} gives {', '.join(given) or 'nothing'}",
+                    f"give rows of {relation}",
+                )
+            ]
+        )
+    rows = part(file, ("cases", index, "given", relation), list)
+    expected = part(file, ("cases", index, "expect"), list)
+    columns = sorted({column for row in expected for column in row})
+    try:
+        arrived = typed(connection, rows, output.source.contract)
+        causes = pa.array(range(len(rows)), pa.int64())
+        made = output.query.run(connection, arrived.append_column(CAUSE, causes))
+        made = made.sort_by(CAUSE)
+        wanted = texts(connection, typed(connection, expected, output.contract), columns)
+        found = texts(connection, made, columns)
+    except duckdb.Error as error:
+        difference = str(error).splitlines()[0]
+    else:
+        difference = "" if found == wanted else f"expected {wanted}, found {found}"
+    return Outcome(port=output.contract.id, case=name, difference=difference)
+
+
+def typed(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[Row], contract: Contract
+) -> pa.Table:
+    """Rows of YAML as a table in the contract's types."""
+    types = dict(duckdb_columns(contract))
+    unknown = sorted({name for row in rows for name in row} - set(types))
+    if unknown:
+        raise duckdb.BinderException(f"{contract.id} has no field {', '.join(unknown)}")
+    selected = ", ".join(
+        f"cast({quoted(name)} {'::json' * is_nested(type_)} as {type_}) as {quoted(name)}"
+        for name, type_ in types.items()
+    )
+    raw = pa.table(
+        {name: pa.array([as_text(row.get(name)) for row in rows], pa.string()) for name in types}
+    )
+    connection.register("_given", raw)
+    try:
+        return connection.sql(f"select {selected} from _given").to_arrow_table()
+    finally:
+        connection.unregister("_given")
+
+
+def is_nested(type_: str) -> bool:
+    """Whether a DuckDB type is read from JSON."""
+    return type_.endswith("]") or type_.startswith("STRUCT")
+
+
+def as_text(value: object) -> str | None:
+    """A YAML value as the text that DuckDB's casts read."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def texts(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, columns: Sequence[str]
+) -> list[dict[str, object]]:
+    """The rows of *table* with *columns* as text, which compares equal for equal values."""
+    if not columns:
+        return [{}] * table.num_rows
+    connection.register("_table", table)
+    try:
+        selected = ", ".join(f"{quoted(each)}::varchar" for each in columns)
+        rows = connection.execute(f"select {selected} from _table").fetchall()
+    finally:
+        connection.unregister("_table")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def part(file: YamlFile, place: tuple[str | int, ...], kind: type[T]) -> T:
+    """The part of the document at *place*, which must be of *kind*."""
+    found: Any = file.document
+    for step in place:
+        found = found.get(step) if isinstance(found, dict) else found[int(step)]
+    if not isinstance(found, kind):
+        shape = "a mapping" if kind is dict else "a list"
+        problem = f"`{place[-1]}` is not {shape}"
+        raise InvalidFile([fault(file, place, problem, f"write {shape}; see docs/products.md")])
+    return found
+
+
+def fault(file: YamlFile, place: tuple[str | int, ...], problem: str, remedy: str) -> Fault:
+    """A fault at a place of the file."""
+    return Fault(
+        path=file.path, line=file.line_of(place), problem=problem, remedy=remedy, rule="cases"
+    )

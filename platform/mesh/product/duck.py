@@ -1,0 +1,109 @@
+"""DuckDB as an internal storage uses it: opened shut, in transactions, with tables of contracts.
+
+Not here: what the storage keeps in them (`storage`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from mesh.contract.model import Contract
+from mesh.contract.types import duckdb_columns
+from mesh.errors import AlreadyRunning, StorageError
+
+__all__ = [
+    "ORIGIN",
+    "connect",
+    "make_table",
+    "quoted",
+    "storage_error",
+    "table_exists",
+    "transaction",
+]
+
+# Which message a kept row came from.
+ORIGIN = (("_partition", "INTEGER"), ("_offset", "BIGINT"))
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file, shut to everything outside it."""
+    try:
+        connection = duckdb.connect(str(path))
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_external_access = false")
+        connection.execute("set lock_configuration = true")
+    except duckdb.Error as error:
+        raise storage_error(path, error) from error
+    return connection
+
+
+def storage_error(path: Path, error: duckdb.Error) -> StorageError | AlreadyRunning:
+    """The error of our tree for a storage that DuckDB cannot open or change."""
+    holder = re.search(r"\(PID (\d+)\)", str(error))
+    if "lock" in str(error) and holder:
+        return AlreadyRunning(
+            f"{path.parent.name} already runs (pid {holder[1]} has its storage open)"
+        )
+    return StorageError(
+        f"the internal storage {path} cannot be used: {str(error).splitlines()[0]}; "
+        "make room, or remove the file: it is rebuilt from the topics"
+    )
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit at the end, or leave nothing."""
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        # A fatal error has already ended the transaction, and the first error is the story.
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the table is there."""
+    rows = connection.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?", [schema, table]
+    ).fetchall()
+    return bool(rows)
+
+
+def make_table(
+    connection: duckdb.DuckDBPyConnection, table: str, place: tuple[str, str], contract: Contract
+) -> None:
+    """Make the table of a port, or add the columns that a newer contract has."""
+    wanted = [*duckdb_columns(contract), *ORIGIN]
+    if not table_exists(connection, *place):
+        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted)
+        connection.execute(f"create table {table} ({columns})")
+        return
+    found = dict(
+        connection.execute(
+            "select column_name, data_type from duckdb_columns()"
+            " where schema_name = ? and table_name = ?",
+            list(place),
+        ).fetchall()
+    )
+    for name, type_ in wanted:
+        if name not in found:
+            connection.execute(f"alter table {table} add column {quoted(name)} {type_}")
+    gone = set(found) - {name for name, _ in wanted}
+    if gone:
+        raise StorageError(
+            f"the contract {contract.id} no longer has {', '.join(sorted(gone))}, which the "
+            "storage holds: remove the storage, it is rebuilt from the topics"
+        )
+
+
+def quoted(name: str) -> str:
+    """A generated identifier; unquoted, names such as `at` or `last` break DuckDB's parser."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,86 @@
+"""A tombstone on an event topic is an erasure: the row goes, and all that came from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from mesh.contract.types import duckdb_columns
+from mesh.product.duck import quoted
+from mesh.product.intake import Arrival
+from mesh.product.outbox import Publisher
+from mesh.product.plan import Input, Output
+from mesh.product.storage import Storage
+from mesh.product.transform import CAUSE
+
+__all__ = ["erase"]
+
+
+def erase(
+    storage: Storage, arrival: Arrival, outputs: Sequence[tuple[Output, Publisher]]
+) -> list[pa.Table]:
+    """Delete what *arrival*'s tombstones name, in the open transaction; their tombstones.
+
+    Only rows from before a tombstone go: the same key may have come again after it.
+    """
+    connection = storage.connection
+    connection.register("_tombstones", tombstones(arrival))
+    connection.execute(f"create or replace temp table _erased as {erased_rows(arrival.source)}")
+    connection.unregister("_tombstones")
+    table = f'"input".{quoted(arrival.source.name)}'
+    delete_from(storage, table)
+    messages = []
+    for output, publisher in outputs:
+        table = f"main.{quoted(output.contract.name)}"
+        keys = ", ".join(f"o.{quoted(each.name)}" for each in output.contract.key_fields)
+        gone = connection.sql(
+            f"select {keys}, e.{CAUSE} from {table} o join _erased e"
+            " using (_partition, _offset) order by all"
+        ).to_arrow_table()
+        messages.append(publisher.tombstones(gone.sort_by(CAUSE), arrival.causes))
+        delete_from(storage, table)
+    connection.execute("drop table _erased")
+    return messages
+
+
+def tombstones(arrival: Arrival) -> pa.Table:
+    """The tombstones with where they stand."""
+    causes = pa.array([each.cause for each in arrival.deletions], pa.int64())
+    origin = arrival.causes.take(causes)
+    return pa.table(
+        {
+            "key": pa.array(
+                [each.key.decode("utf-8", "replace") for each in arrival.deletions], pa.string()
+            ),
+            "_partition": origin["partition"],
+            "_offset": origin["offset"],
+            CAUSE: causes,
+        }
+    )
+
+
+def erased_rows(source: Input) -> str:
+    """SQL: origin and cause of the input rows that the tombstones delete."""
+    types = dict(duckdb_columns(source.contract))
+    names = [each.name for each in source.contract.key_fields]
+    # A key is text in a canonical form per type, which DuckDB's casts read back.
+    texts = ["t.key"] if len(names) == 1 else [f"t.key ->> {i}" for i in range(len(names))]
+    same = " and ".join(
+        f"i.{quoted(name)} = try_cast({text} as {types[name]})"
+        for name, text in zip(names, texts, strict=True)
+    )
+    return (
+        f"select i._partition, i._offset, min(t.{CAUSE}) as {CAUSE}"
+        f' from "input".{quoted(source.name)} i join _tombstones t'
+        f" on {same} and i._partition = t._partition and i._offset < t._offset"
+        " group by all"
+    )
+
+
+def delete_from(storage: Storage, table: str) -> None:
+    """Delete the rows of *table* that came from an erased one."""
+    storage.connection.execute(
+        f"delete from {table} where (_partition, _offset) in"
+        " (select (_partition, _offset) from _erased)"
+    )

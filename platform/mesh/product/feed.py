@@ -1,0 +1,195 @@
+"""Feeds an input port as its operational system does: each line or record exactly once.
+
+A ledger beside the system remembers what was sent. What is new goes into the ledger and its
+outbox in one transaction, and from there to Kafka as a product's rows do, so that a feed
+killed at any line and repeated adds each line once, and the same file twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.registry import Registry
+from mesh.contract.model import Contract
+from mesh.errors import StorageError
+from mesh.product.engine import publisher
+from mesh.product.intake import Checker
+from mesh.product.ledger import DIGEST, LINE, Judgement, Ledger
+from mesh.product.mapping import BadLine, FileBatch
+from mesh.product.outbox import CAUSES
+from mesh.product.relay import Position, Relay, RelayFailed
+from mesh.product.storage import Storage
+from mesh.product.transform import CAUSE
+
+__all__ = ["Fed", "Feed", "feed_topic"]
+
+RELAY_TRIES = 5
+CONTRADICTS = "its key was fed before with other content"
+
+
+def feed_topic(contract: Contract) -> str:
+    """The topic of what a system has fed last; its transactional id too."""
+    _, domain, product, port, version = contract.topic.split(".")
+    return f"priv.{domain}.{product}.{port}-feed.{version}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Fed:
+    """The account of one feed, in lines or records."""
+
+    count_read: int = 0
+    count_new: int = 0
+    count_known: int = 0
+    count_bad: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+class Feed:
+    """The open ledger and relay of one input port's system."""
+
+    def __init__(
+        self, contract: Contract, folder: Path, *, endpoint: Endpoint, principal: Principal
+    ) -> None:
+        self._contract = contract
+        self._checker = Checker()
+        self._storage = Storage.open(folder / "ledger.duckdb", [])
+        self._relay = Relay(
+            endpoint,
+            principal,
+            position_topic=feed_topic(contract),
+            source=f"/{contract.domain}/{principal.name}",
+        )
+        try:
+            self._ledger = Ledger(self._storage.connection)
+            with Registry(endpoint) as registry:
+                self._publisher = publisher(contract, registry)
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the ledger and the relay."""
+        self._relay.close()
+        self._storage.close()
+
+    def run(
+        self, batches: Iterable[FileBatch], keep_bad: Callable[[Sequence[BadLine]], None]
+    ) -> Iterator[Fed]:
+        """Feed *batches*; the account after each. Bad lines go to *keep_bad*.
+
+        Raises a `BackboneError` where Kafka is away for long; then nothing is half done.
+        """
+        fed = Fed()
+        for batch in batches:
+            bad = [*batch.bad, *self._send(batch.table, fed)]
+            fed.count_read += batch.table.num_rows + len(batch.bad)
+            fed.count_bad += len(bad)
+            fed.reasons.update(each.reason for each in bad)
+            if bad:
+                keep_bad(bad)
+            yield fed
+
+    def _send(self, table: pa.Table, fed: Fed) -> list[BadLine]:
+        """Publish what is new of *table*; the lines that cannot be used."""
+        rows = self._with_keys(table).append_column(
+            CAUSE, pa.array(range(table.num_rows), pa.int64())
+        )
+        good, violations = self._checker.check(rows, self._contract)
+        outbox = self._publisher.messages(good, causes(self._contract, table.num_rows))
+        # A record has no offset yet: its key is what makes it one event.
+        place = outbox.schema.get_field_index("id")
+        outbox = outbox.set_column(place, "id", outbox["key"].cast(pa.string()))
+        judged = self._publish_new(outbox)
+        fed.count_new += len(judged.new)
+        fed.count_known += outbox.num_rows - len(judged.new) - len(judged.changed)
+        changed = good[CAUSE].take(pa.array(judged.changed, pa.int64())).to_pylist()
+        return [
+            *(bad_line(table, v.row, f"{v.field or 'row'}: {v.reason}") for v in violations),
+            *(bad_line(table, row, CONTRADICTS) for row in changed),
+        ]
+
+    def _publish_new(self, outbox: pa.Table) -> Judgement:
+        """Publish what the ledger does not hold."""
+        with self._storage.transaction():
+            judged = self._ledger.record(outbox)
+            batch = self._storage.save(outbox.take(pa.array(judged.new, pa.int64())), {})
+        self._storage.committed(batch)
+        if batch.outbox.num_rows:
+            try:
+                self._relay.publish(batch)
+                self._storage.published = batch.position
+            except RelayFailed:
+                self._resume()
+        return judged
+
+    def _resume(self) -> None:
+        """Find out what was published last and publish what waits after it.
+
+        Raises a `BackboneError` where Kafka is away, `StorageError` where the ledger is not
+        the one that fed this topic.
+        """
+        for attempt in range(RELAY_TRIES):
+            position = self._relay.open()
+            self._check_ours(position)
+            self._storage.published = position
+            try:
+                for batch in self._storage.unpublished(position):
+                    self._relay.publish(batch)
+                    self._storage.published = batch.position
+            except RelayFailed:
+                if attempt == RELAY_TRIES - 1:
+                    raise
+            else:
+                return
+
+    def _check_ours(self, position: Position | None) -> None:
+        """Raise `StorageError` where another ledger has fed the topic, or the topic is new."""
+        if position is None and not self._storage.is_outbox_whole():
+            raise StorageError(
+                f"{self._contract.topic} was made anew since it was fed: "
+                "remove the folder feeds/ of the state folder to feed it again"
+            )
+        if position is not None and not self._storage.knows(position):
+            raise StorageError(
+                f"{self._contract.topic} was fed from another state folder: "
+                "feed it from there, where what was sent is remembered"
+            )
+
+    def _with_keys(self, table: pa.Table) -> pa.Table:
+        """*table* with the contract's fields only, its key made from the line if it has none."""
+        missing = [f.name for f in self._contract.key_fields if f.name not in table.column_names]
+        if missing:
+            table = table.append_column(missing[0], self._ledger.derived_keys(table))
+        return table.select([f.name for f in self._contract.fields])
+
+
+def bad_line(table: pa.Table, row: int, reason: str) -> BadLine:
+    """The account of a record that was read and cannot be sent."""
+    record = table.slice(row, 1).to_pylist()[0]
+    line = record.pop(LINE, row + 1)
+    record.pop(DIGEST, None)
+    return BadLine(line=line, raw=json.dumps(record, default=str), reason=reason)
+
+
+def causes(contract: Contract, count: int) -> pa.Table:
+    """Where records come from that have no place in Kafka yet."""
+    now = datetime.now(UTC)
+    return pa.table(
+        {
+            "topic": pa.repeat(contract.topic, count),
+            "partition": pa.repeat(pa.scalar(0, pa.int32()), count),
+            "offset": pa.array(range(count), pa.int64()),
+            "time": pa.repeat(pa.scalar(now, CAUSES.field("time").type), count),
+            "trace": pa.nulls(count, pa.string()),
+        },
+        schema=CAUSES,
+    )

@@ -1,0 +1,193 @@
+"""The consumer of a product's input ports, from the offsets that its storage holds.
+
+It never commits to Kafka: rows and offsets are one transaction in the storage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from mesh.backbone.admin import kafka_error
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.contract.model import Contract
+from mesh.errors import StorageError, TopicDiffers
+from mesh.product.relay import Offsets
+
+__all__ = ["Inputs", "before"]
+
+METADATA_TIMEOUT_S = 15.0
+# consume() slows down above this, measured.
+CHUNK = 1000
+# Bounds one Kafka transaction's fan-out, so that it ends well within its time-out.
+BATCH_ROWS = 20_000
+
+
+class Inputs:
+    """Reads every partition of *contracts*' topics, in order of offset."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        principal: Principal,
+        contracts: Sequence[Contract],
+        offsets: Offsets,
+    ) -> None:
+        self.contracts = {each.topic: each for each in contracts}
+        self._next: Offsets = {topic: {} for topic in self.contracts}
+        self._ends: Offsets = {topic: {} for topic in self.contracts}
+        self._failed_at = 0.0
+        self._consumer = Consumer(
+            {
+                **endpoint.client(principal),
+                "group.id": f"{principal.name}.inputs",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 50,
+                # Bounds what waits in memory at any backlog.
+                "queued.max.messages.kbytes": 16_384,
+            }
+        )
+        self._assign(offsets)
+
+    def _assign(self, offsets: Offsets) -> None:
+        """Start each partition where the storage stands, or at the first offset there is."""
+        partitions = []
+        for topic, contract in self.contracts.items():
+            self._check_partitions(topic, contract.partitions)
+            for number in range(contract.partitions):
+                low, high = self._watermarks(topic, number)
+                start = offsets.get(topic, {}).get(number, low)
+                check_range(topic, number, start=start, low=low, high=high)
+                self._next[topic][number], self._ends[topic][number] = start, high
+                partitions.append(TopicPartition(topic, number, start))
+        self._consumer.assign(partitions)
+
+    def _check_partitions(self, topic: str, wanted: int) -> None:
+        """Raise `TopicDiffers` where keys may have moved to other partitions."""
+        try:
+            metadata = self._consumer.list_topics(topic, METADATA_TIMEOUT_S).topics[topic]
+        except KafkaException as exception:
+            raise kafka_error(exception.args[0], f"describe {topic}") from exception
+        if metadata.error is not None:
+            raise kafka_error(metadata.error, f"read {topic}")
+        if len(metadata.partitions) != wanted:
+            raise TopicDiffers(
+                f"{topic} has {len(metadata.partitions)} partitions, its contract says {wanted}: "
+                "keys may have moved, so nothing is read; make the topic what the contract says"
+            )
+
+    def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+        """The first offset there is and the one after the last."""
+        try:
+            found = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), METADATA_TIMEOUT_S, cached=False
+            )
+        except KafkaException as exception:
+            raise kafka_error(exception.args[0], f"read {topic}") from exception
+        return int(found[0]), int(found[1])
+
+    def drain(self, timeout_s: float) -> dict[str, list[Message]]:
+        """What has arrived, by topic, in order of offset; waits *timeout_s* for the first.
+
+        Raises `StorageError` where a topic no longer holds what comes next.
+        """
+        first = self._consumer.poll(timeout_s)
+        messages = [] if first is None else [first]
+        while messages and len(messages) < BATCH_ROWS:
+            more = self._consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
+            if not more:
+                break
+            messages += more
+        batch: dict[str, list[Message]] = {}
+        for message in messages:
+            if message.error() is not None:
+                self._event(message)
+                continue
+            topic, partition, offset = place(message)
+            self._next[topic][partition] = offset + 1
+            batch.setdefault(topic, []).append(message)
+        return batch
+
+    def _event(self, message: Message) -> None:
+        """Take note of an end of partition or an error among the messages."""
+        error = message.error()
+        assert error is not None  # noqa: S101 - the caller's condition, for the type checker
+        if error.code() == KafkaError._PARTITION_EOF:
+            topic, partition, offset = place(message)
+            # Transaction markers take offsets, so the end may lie above the last message.
+            self._next[topic][partition] = max(self._next[topic][partition], offset)
+            self._ends[topic][partition] = offset
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise StorageError(
+                f"{message.topic()} no longer holds what comes next ({error.str()}): "
+                "the topic was made anew or its retention has passed; "
+                "remove the product's storage to start from what is there"
+            )
+        elif error.fatal() or not error.retriable():
+            self._failed_at = time.monotonic()
+
+    def next_offsets(self, batch: dict[str, list[Message]]) -> Offsets:
+        """The offsets after *batch*."""
+        offsets: Offsets = {}
+        for topic, messages in batch.items():
+            for message in messages:
+                _, partition, offset = place(message)
+                offsets.setdefault(topic, {})[partition] = offset + 1
+        return offsets
+
+    def has_reached(self, offsets: Offsets) -> bool:
+        """Whether everything before *offsets* was drained; gaps of compaction count as drained."""
+        return all(
+            self._next.get(topic, {}).get(number, offset) >= offset
+            for topic, partitions in offsets.items()
+            for number, offset in partitions.items()
+        )
+
+    def lag(self) -> int:
+        """How many messages wait, as far as the last fetch saw. Callable from any thread."""
+        waiting = 0
+        for topic, partitions in self._next.items():
+            for number, next_ in partitions.items():
+                _, high = self._consumer.get_watermark_offsets(
+                    TopicPartition(topic, number), cached=True
+                )
+                end = self._ends[topic].get(number, 0)
+                # Nothing was fetched since the end was reached: then that end holds.
+                waiting += max(0, (end if high <= end else high) - next_)
+        return waiting
+
+    def close(self) -> None:
+        """Leave the topics."""
+        self._consumer.close()
+
+
+def before(drained: dict[str, list[Message]], offsets: Offsets) -> dict[str, list[Message]]:
+    """What of *drained* stands before *offsets*."""
+    due: dict[str, list[Message]] = {}
+    for topic, messages in drained.items():
+        for message in messages:
+            _, partition, offset = place(message)
+            if offset < offsets.get(topic, {}).get(partition, 0):
+                due.setdefault(topic, []).append(message)
+    return due
+
+
+def place(message: Message) -> tuple[str, int, int]:
+    """Topic, partition and offset of a message from a broker."""
+    return str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+
+
+def check_range(topic: str, partition: int, *, start: int, low: int, high: int) -> None:
+    """Raise `StorageError` where the partition does not hold what comes next."""
+    if low <= start <= high:
+        return
+    raise StorageError(
+        f"{topic} [{partition}] holds offsets {low} to {high}, the storage goes on at {start}: "
+        "the topic was made anew or its retention has passed; "
+        "remove the product's storage to start from what is there"
+    )

@@ -1,0 +1,212 @@
+"""From messages to rows: read with the writer's schema, projected, checked, or rejected.
+
+Whatever cannot become a row leaves as a `Rejection` with its raw bytes and the reason; it
+never stops the next message. An unreachable registry is no reason to reject: it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Message
+
+from mesh.backbone.avro import Decoder, project
+from mesh.backbone.registry import Registry
+from mesh.backbone.wire import Unreadable, unframe
+from mesh.contract.model import Contract
+from mesh.contract.rules import Violation, check, fit
+from mesh.contract.types import arrow_schema
+from mesh.product.outbox import CAUSES, Rejection
+from mesh.product.plan import Input
+from mesh.product.transform import CAUSE
+
+__all__ = ["Arrival", "Checker", "Deletion", "Intake"]
+
+MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """A tombstone: the row with *key*, if it came before message *cause*, is to go."""
+
+    cause: int
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A batch of one input port.
+
+    *rows* have the contract's fields and `_cause`, an index into *causes*; sorted by it.
+    """
+
+    source: Input
+    rows: pa.Table
+    causes: pa.Table
+    deletions: tuple[Deletion, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Checker:
+    """Checks rows against a contract: types and nulls first, then its rules."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("set enable_external_access = false")
+
+    def check(self, rows: pa.Table, contract: Contract) -> tuple[pa.Table, list[Violation]]:
+        """The rows that keep *contract*, in its types, and why the others do not.
+
+        A violation's `row` is the position in *rows*; `_cause` is kept beside the fields.
+        """
+        causes = rows[CAUSE]
+        fitted = fit(rows.drop_columns([CAUSE]), contract)
+        kept = pa.array(fitted.good, pa.int64())
+        good = fitted.table.append_column(CAUSE, causes.take(kept))
+        if not contract.rules or not good.num_rows:
+            return good, fitted.violations
+        self._connection.register("_checked", good.append_column("_row", kept))
+        try:
+            broken = check(self._connection, "_checked", contract)
+        finally:
+            self._connection.unregister("_checked")
+        if not broken:
+            return good, fitted.violations
+        bad = pa.array(sorted({each.row for each in broken}), pa.int64())
+        return good.filter(pc.invert(pc.is_in(kept, bad))), [*fitted.violations, *broken]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a message did not become a row."""
+
+    field: str | None
+    rule: str
+    reason: str
+
+
+class Intake:
+    """Reads the messages of one input port."""
+
+    def __init__(self, source: Input, registry: Registry, checker: Checker) -> None:
+        self.source = source
+        self._registry = registry
+        self._checker = checker
+        self._empty = (
+            arrow_schema(source.contract).append(pa.field(CAUSE, pa.int64())).empty_table()
+        )
+        self._decoders: dict[int, Decoder] = {}
+
+    def read(self, messages: Sequence[Message]) -> Arrival:
+        """Turn *messages*, in order of their offsets, into rows.
+
+        Raises `Unreachable` while a schema is not known here and the registry is away.
+        """
+        faults: dict[int, Fault] = {}
+        deletions: list[Deletion] = []
+        groups: dict[int, list[tuple[int, bytes]]] = {}
+        for index, message in enumerate(messages):
+            value = message.value()
+            # A tombstone's length is 0, so neither it nor its message is tested for truth.
+            if value is None:
+                deletions.append(Deletion(cause=index, key=message.key() or b""))
+                continue
+            framed = unframe(value)
+            if isinstance(framed, Unreadable):
+                faults[index] = Fault(field=None, rule=MESSAGE, reason=framed.reason)
+                continue
+            schema_id, payload = framed
+            groups.setdefault(schema_id, []).append((index, payload))
+        tables = [self._decoded(schema_id, group, faults) for schema_id, group in groups.items()]
+        arrived = pa.concat_tables([self._empty, *tables])
+        if len(tables) > 1:
+            arrived = arrived.sort_by(CAUSE)
+        rows, violations = self._checker.check(arrived, self.source.contract)
+        for each in violations:
+            cause = arrived[CAUSE][each.row].as_py()
+            fault = Fault(field=each.field, rule=each.rule, reason=each.reason)
+            faults.setdefault(cause, fault)
+        return Arrival(
+            source=self.source,
+            rows=rows,
+            causes=causes_of(messages),
+            deletions=tuple(deletions),
+            rejections=tuple(rejection(messages[i], faults[i]) for i in sorted(faults)),
+        )
+
+    def _decoded(
+        self, schema_id: int, group: list[tuple[int, bytes]], faults: dict[int, Fault]
+    ) -> pa.Table:
+        """The rows of messages of one writer's schema; what is none goes to *faults*."""
+        decoder = self._decoder(schema_id)
+        if decoder is None:
+            reason = f"the registry knows no schema with id {schema_id}"
+            unknown = Fault(field=None, rule="schema", reason=reason)
+            faults.update({index: unknown for index, _ in group})
+            return self._empty
+        decoded = decoder.decode([payload for _, payload in group])
+        for position, reason in decoded.bad:
+            faults[group[position][0]] = Fault(field=None, rule=MESSAGE, reason=reason)
+        if not decoded.good:
+            return self._empty
+        rows = project(decoded.table, self.source.contract)
+        if isinstance(rows, Unreadable):
+            misfit = Fault(field=None, rule="schema", reason=rows.reason)
+            faults.update({group[position][0]: misfit for position in decoded.good})
+            return self._empty
+        causes = pa.array([group[position][0] for position in decoded.good], pa.int64())
+        return rows.append_column(CAUSE, causes)
+
+    def _decoder(self, schema_id: int) -> Decoder | None:
+        """The decoder for the writer's schema, or None where the registry has no such id."""
+        if schema_id not in self._decoders:
+            schema = self._registry.schema(schema_id)
+            if schema is None:
+                return None
+            self._decoders[schema_id] = Decoder(schema)
+        return self._decoders[schema_id]
+
+
+def causes_of(messages: Sequence[Message]) -> pa.Table:
+    """Where each message stands in Kafka, when the broker or its writer stamped it, its trace."""
+    times = [message.timestamp()[1] for message in messages]
+    return pa.table(
+        {
+            "topic": [message.topic() for message in messages],
+            "partition": [message.partition() for message in messages],
+            "offset": [message.offset() for message in messages],
+            # Kafka counts milliseconds, we microseconds.
+            "time": pc.multiply(pa.array(times, pa.int64()), 1000).cast(CAUSES.field("time").type),
+            "trace": [trace_of(message) for message in messages],
+        },
+        schema=CAUSES,
+    )
+
+
+def trace_of(message: Message) -> str | None:
+    """The message's W3C `traceparent`, if it has one that is text."""
+    headers: Any = message.headers()  # a list of pairs, which its annotation leaves out
+    for name, value in headers or ():
+        if name == "traceparent":
+            return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    return None
+
+
+def rejection(message: Message, fault: Fault) -> Rejection:
+    """A message as it came, with what is wrong with it."""
+    return Rejection(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=message.key(),
+        value=message.value(),
+        field=fault.field,
+        rule=fault.rule,
+        reason=fault.reason,
+    )

@@ -1,0 +1,216 @@
+"""What a product is about to say: rows become messages, or rejections with the reason.
+
+The outbox is an Arrow table, so that a batch is encoded, stored and published column by
+column. Not here: storing (`storage`), publishing (`relay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mesh.backbone.avro import Encoder
+from mesh.backbone.keys import keys
+from mesh.contract.model import Contract
+from mesh.product.transform import CAUSE
+
+__all__ = [
+    "CAUSES",
+    "OUTBOX",
+    "REJECTED_SCHEMA",
+    "Publisher",
+    "Rejection",
+    "Rejector",
+    "no_messages",
+]
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+# Where a batch's rows came from, in the order of their `_cause`.
+CAUSES = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("time", INSTANT),
+        ("trace", pa.string()),
+    ]
+)
+
+# One message to publish. *id* and *time* are CloudEvents attributes; *trace* is the
+# traceparent of the cause; a null *value* is a tombstone.
+OUTBOX = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("id", pa.string()),
+        ("time", INSTANT),
+        ("trace", pa.string()),
+    ]
+)
+
+REJECTED_SCHEMA: dict[str, object] = {
+    "type": "record",
+    "name": "rejected",
+    "namespace": "mesh",
+    "doc": "One row per message or row that broke a contract, as it was, with the reason.",
+    "fields": [
+        {"name": "topic", "type": "string", "doc": "where it came from"},
+        {"name": "partition", "type": "int"},
+        {"name": "offset", "type": "long"},
+        {"name": "key", "type": ["null", "bytes"], "default": None},
+        {"name": "value", "type": ["null", "bytes"], "default": None},
+        {"name": "port", "type": "string", "doc": "whose contract it breaks"},
+        {"name": "field", "type": ["null", "string"], "default": None},
+        {"name": "rule", "type": "string"},
+        {"name": "reason", "type": "string"},
+        {
+            "name": "rejected_at",
+            "type": {"type": "long", "logicalType": "timestamp-micros"},
+        },
+    ],
+}
+REJECTED_ARROW = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("port", pa.string()),
+        ("field", pa.string()),
+        ("rule", pa.string()),
+        ("reason", pa.string()),
+        ("rejected_at", INSTANT),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """One message or row that broke a contract: raw, where from, which rule, why."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    field: str | None
+    rule: str
+    reason: str
+
+
+class Publisher:
+    """Makes the messages of one output port."""
+
+    def __init__(self, contract: Contract, schema: dict[str, object], schema_id: int) -> None:
+        self.contract = contract
+        self._encoder = Encoder(schema)
+        self._schema_id = schema_id
+
+    def messages(self, rows: pa.Table, causes: pa.Table) -> pa.Table:
+        """The outbox of *rows* (the contract's fields and `_cause`, in order of cause)."""
+        indices = rows[CAUSE].combine_chunks()
+        origin = causes.take(indices)
+        fields = rows.drop_columns([CAUSE])
+        return pa.table(
+            {
+                "topic": constant(self.contract.topic, rows.num_rows),
+                "key": keys(fields, self.contract),
+                "value": pa.array(self._encoder.encode(fields, self._schema_id), pa.binary()),
+                "id": event_ids(origin, ordinals(indices)),
+                "time": origin["time"],
+                "trace": origin["trace"],
+            },
+            schema=OUTBOX,
+        )
+
+    def tombstones(self, key_fields: pa.Table, causes: pa.Table) -> pa.Table:
+        """The outbox that deletes the rows with *key_fields* (and `_cause`)."""
+        indices = key_fields[CAUSE].combine_chunks()
+        origin = causes.take(indices)
+        return pa.table(
+            {
+                "topic": constant(self.contract.topic, key_fields.num_rows),
+                "key": keys(key_fields.drop_columns([CAUSE]), self.contract),
+                "value": pa.nulls(key_fields.num_rows, pa.binary()),
+                "id": event_ids(origin, ordinals(indices)),
+                "time": origin["time"],
+                "trace": origin["trace"],
+            },
+            schema=OUTBOX,
+        )
+
+
+class Rejector:
+    """Makes the messages of one rejected topic."""
+
+    def __init__(self, topic: str, schema_id: int) -> None:
+        self._topic = topic
+        self._encoder = Encoder(REJECTED_SCHEMA)
+        self._schema_id = schema_id
+
+    def messages(self, port: str, rejections: Sequence[Rejection]) -> pa.Table:
+        """The outbox of *rejections*, which broke the contract *port*."""
+        now = datetime.now(UTC)
+        rows = [
+            {
+                "topic": each.topic,
+                "partition": each.partition,
+                "offset": each.offset,
+                "key": each.key,
+                "value": each.value,
+                "port": port,
+                "field": each.field,
+                "rule": each.rule,
+                "reason": each.reason,
+                "rejected_at": now,
+            }
+            for each in rejections
+        ]
+        table = pa.Table.from_pylist(rows, REJECTED_ARROW)
+        count = table.num_rows
+        return pa.table(
+            {
+                "topic": constant(self._topic, count),
+                "key": table["key"],
+                "value": pa.array(self._encoder.encode(table, self._schema_id), pa.binary()),
+                "id": event_ids(table, pa.array(range(count), pa.int64())),
+                "time": constant(now, count, INSTANT),
+                "trace": pa.nulls(count, pa.string()),
+            },
+            schema=OUTBOX,
+        )
+
+
+def no_messages() -> pa.Table:
+    """An empty outbox."""
+    return OUTBOX.empty_table()
+
+
+def constant(value: object, count: int, type_: pa.DataType | None = None) -> pa.Array:
+    """*count* times the same value."""
+    return pa.repeat(pa.scalar(value, type_), count)
+
+
+def ordinals(causes: pa.Array) -> pa.Array:
+    """How many rows of the same cause stand before each row; causes are sorted."""
+    runs = pc.run_end_encode(causes)
+    ends = runs.run_ends
+    if len(ends) == len(causes):
+        return pa.repeat(pa.scalar(0, pa.int64()), len(causes))
+    counted: list[int] = []
+    for start, end in zip([0, *ends.to_pylist()[:-1]], ends.to_pylist(), strict=True):
+        counted += range(end - start)
+    return pa.array(counted, pa.int64())
+
+
+def event_ids(origin: pa.Table, ordinal: pa.Array) -> pa.ChunkedArray:
+    """CloudEvents ids `topic/partition/offset/ordinal`: the same cause gives the same id."""
+    parts = [origin["topic"], origin["partition"], origin["offset"], ordinal]
+    return pc.binary_join_element_wise(*(pc.cast(each, pa.string()) for each in parts), "/")

@@ -1,0 +1,232 @@
+"""The relay: publishes whole batches of the outbox, each in one Kafka transaction.
+
+The position (which batch, which sequence number, which input offsets) is a record in the
+same transaction and lives in Kafka only. After any error the producer is thrown away:
+what became of the open transaction is read back, never guessed, and no commit is retried.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from mesh.backbone.admin import kafka_error
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.wire import child_traceparent, cloud_event_headers, new_salt
+from mesh.errors import MeshError, Unreachable
+
+__all__ = ["Batch", "Offsets", "Position", "Relay", "RelayFailed"]
+
+Offsets = dict[str, dict[int, int]]
+
+# After a kill the broker ends our transaction within this time, and readers go on.
+TRANSACTION_TIMEOUT_MS = 10_000
+INIT_TIMEOUT_S = 15.0
+READ_TIMEOUT_S = 10.0
+POSITION_KEY = b"position"
+# Markers take offsets too: this many records back there is at least one position.
+LOOK_BACK = 64
+
+
+class RelayFailed(MeshError):
+    """A publication failed; whether it took place must be read back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What was published last: *offsets* are the next ones of every input partition."""
+
+    batch: str
+    seq: int
+    offsets: Offsets
+
+    def to_json(self) -> bytes:
+        """The position as it stands in Kafka."""
+        return json.dumps({"batch": self.batch, "seq": self.seq, "offsets": self.offsets}).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Position:
+        """A position read from Kafka."""
+        document = json.loads(text)
+        return cls(
+            batch=document["batch"],
+            seq=document["seq"],
+            offsets=offsets_from(document["offsets"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One committed batch of the storage with its outbox."""
+
+    id: str
+    seq: int
+    offsets: Offsets
+    outbox: pa.Table = field(repr=False)
+
+    @property
+    def position(self) -> Position:
+        """The position that says this batch is published."""
+        return Position(batch=self.id, seq=self.seq, offsets=self.offsets)
+
+
+def offsets_from(document: dict[str, dict[str, int]]) -> Offsets:
+    """Offsets from JSON, whose keys are text."""
+    return {
+        topic: {int(partition): offset for partition, offset in partitions.items()}
+        for topic, partitions in document.items()
+    }
+
+
+class Relay:
+    """The only producer of one product (or feed)."""
+
+    def __init__(
+        self, endpoint: Endpoint, principal: Principal, *, position_topic: str, source: str
+    ) -> None:
+        self._endpoint = endpoint
+        self._principal = principal
+        self._position_topic = position_topic
+        self._source = source
+        self._producer: Producer | None = None
+
+    def open(self) -> Position | None:
+        """Fence every earlier producer, then read what was published last.
+
+        Raises a `BackboneError` while Kafka is away or refuses; may be called again.
+        """
+        self.close()
+        producer = Producer(
+            {
+                **self._endpoint.client(self._principal),
+                "transactional.id": self._position_topic,
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "compression.type": "lz4",
+                "linger.ms": 0,
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
+        try:
+            producer.init_transactions(INIT_TIMEOUT_S)
+            position = self._read_position()
+        except KafkaException as exception:
+            raise kafka_error(exception.args[0], "open the relay") from exception
+        self._producer = producer
+        return position
+
+    def close(self) -> None:
+        """Forget the producer; an open transaction is left to the fence or the time-out."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer = None
+
+    def publish(self, batch: Batch) -> None:
+        """Publish *batch* and its position in one transaction.
+
+        Raises `RelayFailed`; then only `open` says whether it was published.
+        """
+        producer = self._producer
+        if producer is None:
+            raise RelayFailed("the relay is not open")
+        try:
+            producer.begin_transaction()
+            for message in self._messages(batch):
+                produce(producer, message)
+            produce(
+                producer,
+                {
+                    "topic": self._position_topic,
+                    "key": POSITION_KEY,
+                    "value": batch.position.to_json(),
+                },
+            )
+            # Without a time-out: what a shorter one leaves open cannot be told.
+            producer.commit_transaction()
+        except KafkaException as exception:
+            self._producer = None
+            raise RelayFailed(f"publication failed: {exception.args[0]}") from exception
+
+    def _messages(self, batch: Batch) -> list[dict[str, Any]]:
+        """The outbox as arguments of `Producer.produce`."""
+        constant = {
+            topic: cloud_event_headers(source=self._source, type_=topic)
+            for topic in set(batch.outbox["topic"].to_pylist())
+        }
+        # RFC 3339, as CloudEvents wants it; Arrow's %S holds the microseconds.
+        times = pc.strftime(batch.outbox["time"], "%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        names = ("topic", "key", "value", "id", "trace")
+        columns = [batch.outbox[name].to_pylist() for name in names]
+        return [
+            {
+                "topic": topic,
+                "key": key,
+                "value": value,
+                "headers": [
+                    *constant[topic],
+                    ("ce_id", id_),
+                    ("ce_time", time),
+                    ("traceparent", child_traceparent(trace)),
+                    ("salt", new_salt()),
+                ],
+            }
+            for topic, key, value, id_, trace, time in zip(*columns, times, strict=True)
+        ]
+
+    def _read_position(self) -> Position | None:
+        """The last committed position, or None where nothing was ever published."""
+        consumer = Consumer(
+            {
+                **self._endpoint.client(self._principal),
+                "group.id": f"{self._principal.name}.relay",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                # The default of 500 ms is what each read of an idle topic would take.
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        try:
+            partition = TopicPartition(self._position_topic, 0)
+            low, high = consumer.get_watermark_offsets(partition, READ_TIMEOUT_S, cached=False)
+            near_end = max(low, high - LOOK_BACK)
+            position = last_position(consumer, self._position_topic, near_end)
+            if position is None and near_end > low:
+                position = last_position(consumer, self._position_topic, low)
+            return position
+        finally:
+            consumer.close()
+
+
+def last_position(consumer: Consumer, topic: str, start: int) -> Position | None:
+    """The last position at or after *start*."""
+    consumer.assign([TopicPartition(topic, 0, start)])
+    found: bytes | None = None
+    while True:
+        message = consumer.poll(READ_TIMEOUT_S)
+        if message is None:
+            raise Unreachable("Kafka did not answer while the position was read")
+        error = message.error()
+        if error is None:
+            found = message.value()
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return None if found is None else Position.from_json(found)
+        else:
+            raise KafkaException(error)
+
+
+def produce(producer: Producer, message: dict[str, Any]) -> None:
+    """Hand over one message, waiting while the local queue is full."""
+    while True:
+        try:
+            producer.produce(**message)
+        except BufferError:
+            producer.poll(0.05)
+        else:
+            return

@@ -1,0 +1,213 @@
+"""A product's internal storage: one DuckDB file that no other process opens.
+
+Schema `input` holds what was taken in, `main` the output ports, `mesh` the bookkeeping:
+the offsets up to which everything is in, the outbox, the batches not yet superseded.
+All of a batch is one transaction, so that no kill can part a row from its message.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from mesh.contract.model import Contract
+from mesh.errors import StorageError
+from mesh.product.duck import (
+    connect,
+    make_table,
+    quoted,
+    storage_error,
+    table_exists,
+    transaction,
+)
+from mesh.product.outbox import OUTBOX, Rejection
+from mesh.product.relay import Batch, Offsets, Position, offsets_from
+
+__all__ = ["Storage"]
+
+BOOKKEEPING = """
+create schema mesh;
+create schema input;
+create table mesh.state (seq bigint, offsets varchar);
+insert into mesh.state values (0, '{}');
+create table mesh.outbox (
+    seq bigint, topic varchar, "key" blob, "value" blob, id varchar, "time" timestamptz,
+    trace varchar
+);
+create table mesh.batches (id varchar, seq bigint, offsets varchar);
+create table mesh.quality (port varchar, rule varchar, field varchar, count_rejected bigint);
+"""
+
+
+class Storage:
+    """The open storage of one product (or feed). One writer; readers use `reader`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        seq, offsets = connection.execute("select seq, offsets from mesh.state").fetchall()[0]
+        self.seq = int(seq)
+        self.offsets: Offsets = offsets_from(json.loads(offsets))
+        # Set by the relay's success; pruned inside the next batch's transaction.
+        self.published: Position | None = None
+
+    @classmethod
+    def open(cls, path: Path, tables: Sequence[tuple[str, str, Contract]]) -> Storage:
+        """Open or make the storage; *tables* are (schema, name, contract) of each port kept in it.
+
+        Raises `AlreadyRunning` where another process holds it, `StorageError` where it
+        cannot be used.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = connect(path)
+        try:
+            if not table_exists(connection, "mesh", "state"):
+                with transaction(connection):
+                    connection.execute(BOOKKEEPING)
+            for schema, name, contract in tables:
+                make_table(connection, f"{quoted(schema)}.{quoted(name)}", (schema, name), contract)
+            # Nothing of a changed table may wait in the log: replaying it has had faults.
+            connection.execute("checkpoint")
+        except duckdb.Error as error:
+            connection.close()
+            raise storage_error(path, error) from error
+        return cls(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    def reader(self) -> duckdb.DuckDBPyConnection:
+        """A second connection of this process, for a thread that only reads."""
+        return self.connection.cursor()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever taken in."""
+        return not self.offsets
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One batch, whole or not at all. Raises `StorageError` (a full disk, for one)."""
+        try:
+            with transaction(self.connection):
+                self._prune()
+                yield
+        except duckdb.Error as error:
+            raise StorageError(f"the internal storage refused a batch: {error}") from error
+
+    def insert(self, schema: str, table: str, rows: pa.Table) -> None:
+        """Append *rows*, by column name."""
+        self.connection.register("_rows", rows)
+        try:
+            self.connection.execute(
+                f"insert into {quoted(schema)}.{quoted(table)} by name select * from _rows"
+            )
+        finally:
+            self.connection.unregister("_rows")
+
+    def save(self, outbox: pa.Table, offsets: Offsets) -> Batch:
+        """Put *outbox* and the new *offsets* into the open transaction; the batch they make."""
+        seq = self.seq + outbox.num_rows
+        batch = Batch(
+            id=uuid.uuid4().hex, seq=seq, offsets=merged(self.offsets, offsets), outbox=outbox
+        )
+        if outbox.num_rows:
+            numbers = pa.array(range(self.seq + 1, seq + 1), pa.int64())
+            self.insert("mesh", "outbox", outbox.append_column("seq", numbers))
+        text = json.dumps(batch.offsets)
+        self.connection.execute("update mesh.state set seq = ?, offsets = ?", [seq, text])
+        self.connection.execute("insert into mesh.batches values (?, ?, ?)", [batch.id, seq, text])
+        return batch
+
+    def committed(self, batch: Batch) -> None:
+        """Take over what `save` wrote, once its transaction is committed."""
+        self.seq, self.offsets = batch.seq, batch.offsets
+
+    def count_rejections(self, port: str, rejections: Sequence[Rejection]) -> None:
+        """Add to the quality figures of *port*, in the open transaction."""
+        counts: dict[tuple[str, str], int] = {}
+        for each in rejections:
+            key = (each.rule, each.field or "")
+            counts[key] = counts.get(key, 0) + 1
+        for (rule, field), count in counts.items():
+            arguments = [count, port, rule, field]
+            changed = self.connection.execute(
+                "update mesh.quality set count_rejected = count_rejected + ?"
+                " where port = ? and rule = ? and field = ?",
+                arguments,
+            ).fetchall()
+            if changed[0][0] == 0:
+                self.connection.execute(
+                    "insert into mesh.quality (count_rejected, port, rule, field)"
+                    " values (?, ?, ?, ?)",
+                    arguments,
+                )
+
+    def knows(self, position: Position) -> bool:
+        """Whether the batch that *position* names was committed here."""
+        rows = self.connection.execute(
+            "select 1 from mesh.batches where id = ?", [position.batch]
+        ).fetchall()
+        return bool(rows)
+
+    def unpublished(self, position: Position | None) -> Iterator[Batch]:
+        """The committed batches after *position* that have something to say, oldest first."""
+        done = position.seq if position else 0
+        rows = self.connection.execute(
+            "select id, seq, offsets from mesh.batches where seq > ? order by seq, rowid", [done]
+        ).fetchall()
+        for id_, seq, offsets in rows:
+            # `sql` here, since `execute` with parameters cannot give Arrow without a copy.
+            outbox = self.connection.sql(
+                f"select topic, key, value, id, time, trace from mesh.outbox"
+                f" where seq > {int(done)} and seq <= {int(seq)} order by seq"
+            ).to_arrow_table()
+            if outbox.num_rows:
+                yield Batch(
+                    id=id_,
+                    seq=seq,
+                    offsets=offsets_from(json.loads(offsets)),
+                    outbox=outbox.cast(OUTBOX),
+                )
+            done = seq
+
+    def is_outbox_whole(self) -> bool:
+        """Whether everything that was ever to be said still waits in the outbox."""
+        waiting = self.connection.execute("select count(*) from mesh.outbox").fetchall()[0][0]
+        return bool(waiting == self.seq)
+
+    def adopt(self, position: Position) -> None:
+        """Go on after *position*, which another storage wrote: what was published is the truth."""
+        text = json.dumps(self.offsets)
+        with transaction(self.connection):
+            self.connection.execute("delete from mesh.outbox")
+            self.connection.execute("delete from mesh.batches")
+            self.connection.execute("update mesh.state set seq = ?", [position.seq])
+            self.connection.execute(
+                "insert into mesh.batches values (?, ?, ?)", [position.batch, position.seq, text]
+            )
+        self.seq = position.seq
+
+    def _prune(self) -> None:
+        """Drop what is published, inside the transaction that was opened for a batch."""
+        if self.published is None:
+            return
+        self.connection.execute("delete from mesh.outbox where seq <= ?", [self.published.seq])
+        self.connection.execute(
+            "delete from mesh.batches where seq <= ? and id <> ?",
+            [self.published.seq, self.published.batch],
+        )
+
+
+def merged(old: Offsets, new: Offsets) -> Offsets:
+    """*old* with the partitions of *new* put in its place."""
+    result = {topic: dict(partitions) for topic, partitions in old.items()}
+    for topic, partitions in new.items():
+        result.setdefault(topic, {}).update(partitions)
+    return result

@@ -1,0 +1,73 @@
+"""Operational systems outside the mesh, found by entry point: what `mesh feed` can start.
+
+`mesh` knows no company. Whoever has one registers an object with `.systems`, a mapping of
+product id to `System`, in the entry point group `mesh.company`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from mesh.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["GROUP", "System", "find_systems"]
+
+GROUP = "mesh.company"
+
+
+class System(Protocol):
+    """An operational system: it writes one staging topic, as its own principal."""
+
+    @property
+    def principal(self) -> str:
+        """The name by which broker and contract know the system."""
+
+    @property
+    def input_port(self) -> str:
+        """The product's input port whose staging topic it writes."""
+
+    def batches(
+        self, seed: int, count: int, start: int = 0, batch_rows: int = 20_000
+    ) -> Iterator[pa.Table]:
+        """Yield *count* records from number *start* on, with the staging contract's fields.
+
+        Record number i of a seed is the same whatever *count*, *start* and *batch_rows* are.
+        """
+
+
+def find_systems() -> Mapping[str, System]:
+    """Return the systems of the installed companies, by the id of the product that each feeds.
+
+    Raises `SettingsError` if none is installed, one cannot be loaded, or two feed the same product.
+    """
+    found: dict[str, System] = {}
+    for entry in entry_points(group=GROUP):
+        for product, system in _load(entry).items():
+            if product in found:
+                raise SettingsError(
+                    f"two companies feed {product}: uninstall one of those that register under the"
+                    f" entry point group {GROUP}"
+                )
+            found[product] = system
+    if not found:
+        raise SettingsError(
+            f"no company is installed: run `pip install -e .` in the project, or install a package"
+            f" with an entry point in the group {GROUP}"
+        )
+    return found
+
+
+def _load(entry: EntryPoint) -> Mapping[str, System]:
+    # Whatever importing foreign code raises, the person at the command line must learn whose it is.
+    try:
+        systems: Mapping[str, System] = entry.load().systems
+    except Exception as error:
+        raise SettingsError(
+            f"the company {entry.value} cannot be loaded, mend or uninstall it: {error}"
+        ) from error
+    return systems

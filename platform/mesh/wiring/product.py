@@ -1,0 +1,88 @@
+"""The process of one product, wired: storage, runtime, door."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.contract.project import Project
+from mesh.control.tokens import check_token, public_key
+from mesh.home import Home
+from mesh.ports.door import Door, door_app
+from mesh.ports.serve import Server
+from mesh.product.plan import plan_product
+from mesh.product.runtime import Runtime
+from mesh.product.storage import Storage
+from mesh.settings import Settings
+
+__all__ = ["run_product"]
+
+Log = Callable[[str], None]
+
+
+def run_product(
+    settings: Settings,
+    home: Home,
+    project: Project,
+    product: str,
+    *,
+    log: Log,
+    stop: threading.Event,
+) -> None:
+    """Run *product* until *stop* is set.
+
+    Raises `AlreadyRunning` where it runs already, and what the runtime cannot wait out.
+    """
+    plan = plan_product(project, product)
+    endpoint = find_endpoint(settings, home)
+    principal = Principal(name=product, secret=home.secret(product))
+    storage = Storage.open(home.storage(product), plan.tables)
+    try:
+        runtime = Runtime(plan, storage, endpoint=endpoint, principal=principal, log=log)
+        server = open_door(settings, home, project, runtime, storage)
+        server.start()
+        log(f"{product} listens at {server.address}")
+        try:
+            runtime.run(stop)
+        finally:
+            server.stop()
+    finally:
+        storage.close()
+    log(f"{product} stopped")
+
+
+def open_door(
+    settings: Settings, home: Home, project: Project, runtime: Runtime, storage: Storage
+) -> Server:
+    """The product's HTTP door over a second connection to its storage."""
+    plan = runtime.plan
+    key = public_key(home)
+    contracts = {each.port.name: each.contract for each in plan.outputs}
+    door = Door(
+        storage.reader(),
+        contracts,
+        readers={
+            each.id: frozenset({*project.readers_of(each), plan.product.id})
+            for each in contracts.values()
+        },
+        check=lambda token: check_token(token, key),
+    )
+    app = door_app(plan.product.id, door, lambda: describe(runtime))
+    name = plan.product.id
+    return Server(app, home, name, host=settings.http_host, port=settings.http_port)
+
+
+def describe(runtime: Runtime) -> Mapping[str, object]:
+    """What the product says of itself."""
+    progress = runtime.progress
+    return {
+        "name": runtime.plan.product.id,
+        "kind": "product",
+        "state": progress.state,
+        "reason": progress.reason,
+        "lag": progress.lag,
+        "freshness_s": progress.freshness_s,
+        "last_arrival_at": progress.last_arrival_at,
+        "offsets": progress.offsets,
+    }

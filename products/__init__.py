@@ -1,0 +1,1 @@
+"""The data products, one package each; they meet on the bus, never in each other's code."""

@@ -1,0 +1,1 @@
+"""The call-center product: one row for each finished call, with its duration."""

@@ -1,0 +1,1 @@
+"""Tests without a network or a broker; they take seconds."""

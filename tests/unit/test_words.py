@@ -1,0 +1,86 @@
+"""What is written for people is true: commands have help, words and a test that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from mesh.cli.main import mesh
+from tests.documents import commands_in
+from tests.repository import ROOT, files
+
+MARKDOWN = [path for path in files() if path.suffix == ".md"]
+WALKTHROUGHS = [path for path in MARKDOWN if path.parent == ROOT / "walkthroughs"]
+LANGUAGES = ("console", "sh", "bash", "shell")
+
+# Commands that a page shows and another test than tests/e2e/test_documents.py runs.
+ELSEWHERE = {
+    "./run demo": "tests/unit/test_run.py",
+    "./run test": ".ci/run",
+    "./run test --tier fast": "tests/unit/test_run.py",
+    "./run test --tier fast -k wire": "tests/unit/test_run.py",
+    "./run test --tier long": "tests/unit/test_run.py",
+    "./run mesh status --json": "tests/unit/test_run.py",
+    "./run setup dev": "tests/e2e/test_two_commands.py",
+}
+
+
+def commands(name: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield the command *name* and, if it is a group, those in it, as they are typed."""
+    context = click.Context(mesh)
+    command = mesh.get_command(context, name)
+    assert command is not None, f"mesh {name} is listed and does not exist"
+    if isinstance(command, click.Group):
+        yield from ((f"mesh {name} {child}", found) for child, found in command.commands.items())
+    else:
+        yield f"mesh {name}", command
+
+
+TOP_LEVEL = mesh.list_commands(click.Context(mesh))
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_a_command_has_help_with_an_example(name):
+    for typed, command in commands(name):
+        words = " ".join((command.help or "").split())
+
+        assert command.get_short_help_str(), typed
+        assert f"{typed} " in f"{words} ".partition("Example")[2], f"no example of {typed}"
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_a_command_is_written_about(name):
+    pages = "\n".join(path.read_text("utf-8") for path in MARKDOWN)
+
+    assert [typed for typed, _ in commands(name) if typed not in pages] == []
+
+
+def test_the_commands_are_found():
+    assert {"up", "demo", "contract"} <= set(TOP_LEVEL)
+    assert "mesh contract lint" in [typed for typed, _ in commands("contract")]
+
+
+@pytest.mark.parametrize("path", MARKDOWN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_in_a_code_block_is_run_by_a_test(path):
+    """By a walkthrough, word for word, or by the test that `ELSEWHERE` names."""
+    run = {line for page in WALKTHROUGHS for line in commands_in(page)} | set(ELSEWHERE)
+    shown = commands_in(path, LANGUAGES)
+    ours = [line for line in shown if line.startswith(("./run ", "mesh ", "python3 run "))]
+
+    assert [line for line in ours if not {line, line.removeprefix("./run ")} & run] == []
+
+
+@pytest.mark.parametrize(("command", "place"), ELSEWHERE.items())
+def test_a_command_that_runs_elsewhere_does(command, place):
+    assert command in (ROOT / place).read_text("utf-8")
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    readme, ci = (ROOT / name for name in ("README.md", ".ci/run"))
+
+    assert "./run test" in commands_in(readme, LANGUAGES)
+    assert "./run test" in [
+        line.strip().partition(" ||")[0] for line in ci.read_text().splitlines()
+    ]
