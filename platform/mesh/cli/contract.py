@@ -134,11 +134,10 @@ def _find(context: click.Context, id_or_path: str) -> Contract:
 
 
 def _as_lines(found: Contract) -> list[str]:
-    kept = f"{found.retention_ms // 1000} s" if found.retention_ms else "for ever"
     head = [
         f"{found.id} {found.version}: {found.description}",
         f"topic    {found.topic}",
-        f"kind     {found.kind}, {found.partitions} partitions, kept {kept}",
+        f"kind     {found.kind}, {_count(found.partitions, 'partition')}, {_kept(found)}",
         f"access   {found.access}",
         f"purpose  {found.purpose or '-'}",
         "fields",
@@ -151,6 +150,13 @@ def _as_lines(found: Contract) -> list[str]:
     ]
     rules = [f"  {rule.name}: {rule.expression}" for rule in found.rules]
     return [*head, *rows, "rules", *(rules or ["  none"])]
+
+
+def _kept(found: Contract) -> str:
+    if found.retention_ms is None:
+        return "kept for ever"
+    days, rest = divmod(found.retention_ms, 86_400_000)
+    return f"kept {found.retention_ms // 1000} s" if rest else f"kept {_count(days, 'day')}"
 
 
 def _marks(field: Field) -> str:
