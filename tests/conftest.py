@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,20 @@ def backbone(
         with embedded(tmp_path_factory.mktemp("backbone"), settings_of_session) as found:
             yield found
     else:
-        pytest.skip("containers are not there yet")
+        with containers_or_skip() as found:
+            yield found
+
+
+@contextmanager
+def containers_or_skip() -> Iterator[Backbone]:
+    """Kafka and registry in containers, where Docker is."""
+    from mesh.testing.containers import containers, why_no_docker
+
+    reason = why_no_docker()
+    if reason is not None:
+        pytest.skip(f"{reason}: start one, or use --backbone=embedded")
+    with containers() as found:
+        yield found
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from mesh.errors import AlreadyRunning, SettingsError
 
 __all__ = ["FORMAT", "Home", "locked", "write_private"]
@@ -41,6 +43,7 @@ class Home:
         self.backbone = path / "backbone"
         self.run = path / "run"
         self.logs = path / "logs"
+        self.log = self.logs / "supervisor.log"
 
     @classmethod
     def open(cls, path: Path) -> Home:
@@ -48,28 +51,36 @@ class Home:
 
         Raises `SettingsError` where it cannot be written or belongs to a newer mesh.
         """
-        home = cls(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            home.check_format()
-            for folder in (home.public, home.access, home.backbone, home.run, home.logs):
-                folder.mkdir(exist_ok=True, mode=0o755 if folder == home.public else 0o700)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        home = cls.find(path)
+        home.folder()
+        if not (path / "version").exists():
+            write_private(path / "version", f"{FORMAT}\n")
+        for folder in (home.access, home.backbone, home.run, home.logs):
+            home.folder(folder.name)
+        home.folder(home.public.name, mode=0o755)
         return home
 
-    def check_format(self) -> None:
-        """Raise `SettingsError` if a newer mesh wrote this folder; stamp a new one."""
-        stamp = self.path / "version"
-        if not stamp.exists():
-            stamp.write_text(f"{FORMAT}\n")
-            return
-        text = stamp.read_text().strip()
-        if not text.isdigit() or int(text) > FORMAT:
+    @classmethod
+    def find(cls, path: Path) -> Home:
+        """The folder at *path* as it stands, perhaps absent: nothing is made.
+
+        Raises `SettingsError` where it belongs to a newer mesh or cannot be read.
+        """
+        try:
+            text = (path / "version").read_text(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(path)
+        except OSError as error:
             raise SettingsError(
-                f"{self.path} was written by a newer mesh (format {text[:20]!r}, this one knows "
+                f"the state folder {path} cannot be read: {error.strerror}; "
+                "be the user who made it, or set MESH_HOME to another folder"
+            ) from error
+        if not text.isdecimal() or int(text) > FORMAT:
+            raise SettingsError(
+                f"{path} was written by a newer mesh (format {text[:20]!r}, this one knows "
                 f"{FORMAT}): update the checkout, or set MESH_HOME to another folder"
             )
+        return cls(path)
 
     def storage(self, product: str) -> Path:
         """Where a product's internal storage stands."""
@@ -79,11 +90,14 @@ class Home:
         """The folder of what was fed into an input port."""
         return self.folder("feeds", port)
 
-    def folder(self, *names: str) -> Path:
-        """A private folder below this one, made if absent."""
+    def folder(self, *names: str, mode: int = 0o700) -> Path:
+        """A private folder below this one, made if absent, as are those between."""
         path = self.path.joinpath(*names)
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # One by one, since `parents=True` would leave those between open to all.
+            for depth in range(len(names)):
+                self.path.joinpath(*names[: depth + 1]).mkdir(exist_ok=True, mode=mode)
         except OSError as error:
             raise cannot_write(path, error) from error
         return path
@@ -108,7 +122,7 @@ class Home:
         """The secret of *principal*, made with 256 random bits if it has none."""
         path = self.secret_path(principal)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder("principals", principal)
             write_private(path, secrets.token_urlsafe(32) + "\n")
         return self.secret(principal)
 
@@ -120,9 +134,23 @@ class Home:
         """A JSON document in `run/`, or None."""
         try:
             document = json.loads((self.run / name).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+        except (OSError, ValueError):
             return None
         return document if isinstance(document, dict) else None
+
+    def address(self, service: str) -> str | None:
+        """Where a service of ours listens now.
+
+        None where its process has ended, whatever it left behind: a secret must not go to
+        whoever took its port since.
+        """
+        document = self.read_run(f"{service}.json") or {}
+        pid, address = document.get("pid"), document.get("address")
+        try:
+            is_alive = psutil.Process(int(str(pid))).status() != psutil.STATUS_ZOMBIE
+        except (ValueError, psutil.Error):
+            return None
+        return str(address) if is_alive and address is not None else None
 
 
 def write_private(path: Path, text: str) -> None:
@@ -141,11 +169,17 @@ def write_private(path: Path, text: str) -> None:
 @contextmanager
 def locked(path: Path, who: str) -> Iterator[None]:
     """Hold an exclusive lock on *path*; `AlreadyRunning` names *who* and the holder's pid."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise cannot_write(path, error) from error
     try:
         lock(descriptor, who)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise cannot_write(path, error) from error
         yield
     finally:
         os.close(descriptor)

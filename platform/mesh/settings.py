@@ -10,8 +10,9 @@ import importlib.util
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as Unparsable
 
 from mesh.errors import SettingsError
 
@@ -49,10 +50,25 @@ class Settings(BaseSettings):
     registry_password: SecretStr | None = None
     replication_factor: int = Field(default=1, ge=1)
 
+    debug: bool = False
     principal: str | None = None
     services: dict[str, str] = Field(default_factory=dict)
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
+
+    @field_validator("*")
+    @classmethod
+    def from_here(cls, value: object) -> object:
+        """A relative path is meant from where the command was given, whoever reads it later."""
+        return value.absolute() if isinstance(value, Path) else value
+
+    @field_validator("ssl_ca_location", "ssl_certificate_location", "ssl_key_location")
+    @classmethod
+    def is_there(cls, path: Path | None) -> Path | None:
+        """A file of keys that is missing is an error here, not one of OpenSSL's."""
+        if path is not None and not path.is_file():
+            raise ValueError("there is no such file")
+        return path
 
     @property
     def is_external(self) -> bool:
@@ -62,7 +78,17 @@ class Settings(BaseSettings):
     @property
     def home_path(self) -> Path:
         """The state folder: `MESH_HOME`, or `.mesh` in the project."""
-        return (self.home or self.project / ".mesh").absolute()
+        return self.home or self.project / ".mesh"
+
+    def paths(self) -> dict[str, str]:
+        """The paths as environment variables, for a process that runs in another folder."""
+        found = {name: getattr(self, name) for name in type(self).model_fields}
+        found["home"] = self.home_path
+        return {
+            f"MESH_{name.upper()}": str(value)
+            for name, value in found.items()
+            if isinstance(value, Path)
+        }
 
 
 def load() -> Settings:
@@ -74,10 +100,19 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         faults = "; ".join(
-            f"MESH_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}"
+            f"MESH_{str(each['loc'][0]).upper()}: {each['msg']}"
             for each in error.errors(include_input=False)
         )
         raise SettingsError(f"settings cannot be used: {faults}") from None
+    except Unparsable:
+        # Of all settings, `services` alone is more than a word.
+        raise SettingsError(
+            'settings cannot be used: MESH_SERVICES: it must be JSON, {"NAME": "ADDRESS", …}'
+        ) from None
+    except FileNotFoundError:
+        raise SettingsError(
+            "the folder that we are in has been removed: change into another"
+        ) from None
 
 
 def find_project(start: Path) -> Path:

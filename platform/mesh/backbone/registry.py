@@ -79,9 +79,9 @@ class Registry:
         answer = self._call("POST", f"/subjects/{subject}/versions", body)
         return int(str((answer or {})["id"])), True
 
-    def require_compatibility(self) -> None:
-        """Make FULL_TRANSITIVE the rule for every subject that has none of its own."""
-        self._call("PUT", "/config", {"compatibility": COMPATIBILITY})
+    def require_compatibility(self, subject: str) -> None:
+        """Make FULL_TRANSITIVE the rule of *subject*, whatever the registry's own rule is."""
+        self._call("PUT", f"/config/{subject}", {"compatibility": COMPATIBILITY})
 
     def _call(
         self,

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesh.errors import NotRunning
+from mesh.errors import NotRunning, SettingsError
 from mesh.home import Home
 from mesh.settings import Settings, load
 
@@ -36,11 +36,22 @@ class App:
         return Home.open(self.settings.home_path)
 
     @cached_property
+    def found_home(self) -> Home:
+        """The state folder as it is, perhaps absent: nothing is made."""
+        return Home.find(self.settings.home_path)
+
+    @cached_property
     def project(self) -> Project:
-        """The products, read and checked."""
+        """The products, read and checked. Raises `SettingsError` where there is none."""
         from mesh.contract.project import load_project
 
-        return load_project(self.project_root)
+        project = load_project(self.project_root)
+        if not project.products:
+            raise SettingsError(
+                f"there is no product in {self.project_root / 'products'}: go to the project's "
+                "folder, or name it with MESH_PROJECT"
+            )
+        return project
 
     @cached_property
     def endpoint(self) -> Endpoint:
@@ -59,10 +70,9 @@ class App:
         """Where a service of ours listens. Raises `NotRunning` if it does not."""
         if service in self.settings.services:
             return self.settings.services[service].rstrip("/")
-        document = self.home.read_run(f"{service}.json")
-        if document is None:
+        address = self.found_home.address(service)
+        if address is None:
             raise NotRunning(
-                f"{service} is not running: start the mesh with `mesh up`, or it alone with "
-                f"`mesh run {service}`"
+                f"{service} is not running: see `mesh status`, and start the mesh with `mesh up`"
             )
-        return str(document["address"])
+        return address

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
 from mesh.cli.app import App
 from mesh.errors import MeshError
+from mesh.settings import load
 
 __all__ = ["main", "mesh"]
 
@@ -32,6 +35,7 @@ COMMANDS = {
     "topics": "mesh.cli.topics:topics",
     "drill": "mesh.cli.drill:drill",
     "provision": "mesh.cli.topics:provision",
+    "secrets": "mesh.cli.secrets:secrets",
     "serve": "mesh.cli.run:serve",
     "supervise": "mesh.cli.lifecycle:supervise",
 }
@@ -75,14 +79,18 @@ def mesh(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What `nohup` has us ignore stays ignored.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, end_by_signal)
     try:
         mesh(standalone_mode=False, prog_name="mesh")
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
-    except click.Abort:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(130)
     except MeshError as error:
@@ -92,3 +100,35 @@ def main() -> None:
         # Whoever read our output has gone; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        show_fault(error)
+        sys.exit(1)
+
+
+def end_by_signal(number: int, frame: object) -> NoReturn:
+    """End as after Ctrl-C, so that what a command has begun is undone."""
+    sys.exit(128 + number)
+
+
+def show_fault(error: Exception) -> None:
+    """One line for a fault of ours, and where the traceback is: shown at MESH_DEBUG, else kept."""
+    import traceback
+
+    trace = "".join(traceback.format_exception(error))
+    where = "set MESH_DEBUG=1 to see the traceback"
+    try:
+        settings = load()
+        if settings.debug:
+            click.echo(trace, err=True, nl=False)
+            where = "the traceback is above"
+        else:
+            path = settings.home_path / "logs" / "faults.log"
+            with path.open("a") as file:
+                file.write(trace)
+            where = f"the traceback is in {path}"
+    except (OSError, MeshError):
+        pass  # No folder to keep it in, or the settings are what is wrong.
+    text = " ".join(str(error).split())
+    click.echo(
+        f"mesh: a fault of the mesh itself, {type(error).__name__}: {text} ({where})", err=True
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,9 @@ class Steps:
         self._last = text
         line = f"[{time.monotonic() - self._started:5.1f} s] {text}"
         if self._is_terminal:
-            click.echo(f"\r\x1b[2K{line}", nl=False, err=True)
+            # A line that wraps could not be taken back.
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[2K{line[:width]}", nl=False, err=True)
         else:
             click.echo(line, err=True)
 

@@ -10,6 +10,7 @@ import httpx
 from mesh.cli.app import App
 from mesh.cli.output import show_json, show_table
 from mesh.contract.model import Contract
+from mesh.contract.names import listed, nearest
 from mesh.contract.project import Project
 from mesh.errors import MeshError, Refused, Unreachable, WrongUse
 
@@ -72,7 +73,9 @@ def find_port(project: Project, name: str) -> Contract:
     if found:
         choices = ", ".join(each.id for each in found)
         raise WrongUse(f"{name!r} is a port of several products: say one of {choices}")
-    raise WrongUse(f"there is no port {name!r}; there are {', '.join(sorted(outputs))}")
+    near = nearest(name, [*outputs, *(port for port, _ in outputs.values())])
+    hint = f"did you mean {near}?" if near else f"there are {listed(sorted(outputs))}"
+    raise WrongUse(f"there is no port {name!r}: {hint}")
 
 
 def somebody(app: App) -> str:

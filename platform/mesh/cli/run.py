@@ -51,11 +51,13 @@ def serve(app: App, service: str) -> None:
 
 
 def stop_on_signal() -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set."""
+    """An event that SIGTERM, Ctrl-C and a closed terminal set."""
     stop = threading.Event()
     handler: Callable[[int, object], None] = lambda number, frame: stop.set()  # noqa: E731 - one use
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handler)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # What `nohup` has us ignore stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
     return stop
 
 

@@ -9,7 +9,7 @@ import click
 from mesh.cli.app import App
 from mesh.cli.output import show_json, show_table
 from mesh.control.running import find_running
-from mesh.observe.status import service_status
+from mesh.observe.status import with_status
 
 __all__ = ["status"]
 
@@ -34,7 +34,7 @@ def status(app: App, *, as_json: bool) -> None:
     if as_json:
         show_json(document)
         return
-    click.echo(f"the mesh of {app.home.path} is {document['state']}")
+    click.echo(f"the mesh of {app.found_home.path} is {document['state']}")
     services = document["services"]
     if isinstance(services, list) and services:
         show_table(COLUMNS, [list(cells(each)) for each in services])
@@ -44,22 +44,22 @@ def status(app: App, *, as_json: bool) -> None:
 
 def status_document(app: App) -> dict[str, object]:
     """The whole answer, as JSON has it."""
-    running = find_running(app.home)
+    running = find_running(app.found_home)
     found: Mapping[str, object] = running.document if running is not None else {}
     services = [
-        {**each, **service_status(str(each.get("address") or ""), str(each["kind"]))}
+        with_status(each)
         for each in list_of(found, "services")
         if isinstance(each, dict) and each["kind"] != "task"
     ]
     if running is None:
         services = [
-            {"name": name, "kind": "product", "address": address, **service_status(address)}
+            with_status({"name": name, "kind": "product", "state": "running", "address": address})
             for name, address in app.settings.services.items()
         ]
     is_up = running is not None or any(each.get("state") == "running" for each in services)
     return {
         "state": "running" if is_up else "stopped",
-        "home": str(app.home.path),
+        "home": str(app.found_home.path),
         "services": services,
         "warnings": list_of(found, "warnings"),
     }
@@ -77,7 +77,9 @@ def cells(service: Mapping[str, object]) -> Iterator[object]:
     reason = str(service.get("reason") or "")
     yield service["name"]
     yield service["kind"]
-    yield f"{state} ({reason})" if reason and state != "running" else state
+    if reason and state == "running":
+        reason = f"restarted: {reason}"
+    yield f"{state} ({reason})" if reason else state
     yield service.get("address")
     rows = service.get("rows")
     yield ", ".join(f"{port} {n:,}" for port, n in rows.items()) if isinstance(rows, dict) else ""

@@ -57,13 +57,13 @@ def provision(app: App) -> None:
       mesh provision
     """
     from mesh.control.provision import provision
-    from mesh.wiring.supervised import external_admin
+    from mesh.wiring.external import external_admin
 
     with steps() as progress:
         made = provision(
             app.project,
             app.home,
-            external_admin(app.settings, app.endpoint),
+            external_admin(app.settings, app.home, app.endpoint),
             replication=app.settings.replication_factor,
             report=lambda step: progress.say(f"making {step}"),
         )

@@ -118,6 +118,7 @@ def register(project: Project, endpoint: Endpoint, registrar: Principal) -> list
     with Registry(endpoint) as registry:
         for subject, schema in subjects_of(project):
             schema_id, is_new = registry.register(subject, schema)
+            registry.require_compatibility(subject)
             if is_new:
                 announced.append((subject, schema_id, schema))
         own = f"{SCHEMAS_TOPIC}-value"

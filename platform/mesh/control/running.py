@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from mesh.control.supervisor import RUN_FILE
+from mesh.errors import SettingsError
 from mesh.home import Home
 
 __all__ = ["LOCK", "Running", "find_running"]
@@ -25,9 +26,14 @@ class Running:
 def find_running(home: Home) -> Running | None:
     """The mesh that holds *home*, or None; a killed supervisor's lock is gone with it."""
     try:
-        descriptor = os.open(home.run / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+        descriptor = os.open(home.run / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise SettingsError(
+            f"the state folder {home.path} cannot be read: {error.strerror}; "
+            "be the user who made it, or set MESH_HOME to another folder"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,28 +1,31 @@
 """The supervisor: starts the mesh, restarts what dies, stops all of it.
 
 One process, and everything it starts dies with it. What it does stands in `run/mesh.json`,
-which `mesh up`, `mesh status` and `mesh down` read. Not here: how a service is started
-(`services`), the command line.
+which `mesh up`, `mesh status` and `mesh down` read. Not here: what a mesh consists of
+(`mesh.wiring.supervised`), one service (`service`), the command line.
 """
 
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from mesh.backbone.process import Command, last_lines, spawn
-from mesh.errors import BackboneError, MeshError
+from mesh.control.service import Service
+from mesh.errors import BackboneError, MeshError, SettingsError
 from mesh.home import Home
 
-__all__ = ["RUN_FILE", "Service", "Supervisor"]
+__all__ = ["RUN_FILE", "Supervisor"]
 
 RUN_FILE = "mesh.json"
 POLL_S = 0.1
-STOP_TIMEOUT_S = 3.0
+# Together below the five seconds that `mesh down` may take. Our own processes may be killed at
+# any moment without loss, and so may Kafka; ended in order, they start faster the next time.
+STOP_OURS_S = 2.0
+STOP_BACKBONE_S = 2.5
 # A service that dies at once is tried again after 1, 2, 4, … seconds.
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 30.0
@@ -31,59 +34,15 @@ SETTLED_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Service:
-    """One supervised process. *is_ready* is asked until it says yes, and must not raise."""
-
-    name: str
-    kind: str
-    command: Command
-    is_ready: Callable[[], bool]
-    address: Callable[[], str | None] = lambda: None
-    after_start: Callable[[], None] = lambda: None
-    process: subprocess.Popen[bytes] | None = None
-    state: str = "stopped"
-    reason: str = ""
-    restarts: int = 0
-    started_at: float = 0.0
-    back_off_s: float = FIRST_BACK_OFF_S
-    retry_at: float = 0.0
-
-    def start(self) -> None:
-        """Start the process."""
-        self.process = spawn(self.command)
-        self.started_at = time.monotonic()
-        self.state = "starting"
-
-    def has_died(self) -> bool:
-        """Whether the process has ended by itself."""
-        return self.process is not None and self.process.poll() is not None
-
-    def why(self) -> str:
-        """How it ended, with the last words of its log."""
-        code = self.process.returncode if self.process is not None else None
-        ended = f"killed by signal {-code}" if code is not None and code < 0 else f"exit {code}"
-        lines = last_lines(self.command.log, 1)
-        return f"{ended}: {lines[0].strip()}" if lines else ended
-
-    def describe(self) -> dict[str, object]:
-        """What others may know of it."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "state": self.state,
-            "address": self.address(),
-            "pid": self.process.pid if self.process and not self.has_died() else None,
-            "restarts": self.restarts,
-            "reason": self.reason,
-        }
-
-
-@dataclass(slots=True, kw_only=True)
 class Supervisor:
-    """Runs services in one home. Used from one thread, the one that it spawns from."""
+    """Runs services in one home. Used from one thread, the one that it spawns from.
+
+    *report* is told each step, for whoever watches this process itself.
+    """
 
     home: Home
     pid: int
+    report: Callable[[str], None] = lambda _: None
     services: list[Service] = field(default_factory=list)
     state: str = "starting"
     step: str = ""
@@ -95,14 +54,20 @@ class Supervisor:
     def listen_for_signals(self) -> None:
         """Stop on SIGTERM, SIGINT and SIGHUP."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            # What `nohup` has us ignore stays ignored.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.should_stop = True
+        # A start may hang on a Kafka that does not answer; from then on we look often enough.
+        if self.state == "starting":
+            raise KeyboardInterrupt
 
     def say(self, step: str) -> None:
         """Tell whoever watches what is done now."""
         self.step = step
+        self.report(step)
         self.write()
 
     def start(self, services: list[Service], timeout_s: float) -> None:
@@ -118,26 +83,30 @@ class Supervisor:
         while waiting and not self.should_stop:
             for each in list(waiting):
                 if each.has_died():
-                    raise BackboneError(
-                        f"{each.name} did not start, {each.why()} (its log: {each.command.log})"
-                    )
+                    raise BackboneError(f"{each.name} did not start, {each.why()}")
                 if each.is_ready():
                     each.after_start()
                     each.state = "running"
                     waiting.remove(each)
-            names = ", ".join(each.name for each in waiting)
-            self.say(f"waiting for {names}" if waiting else "ready")
-            if waiting and time.monotonic() > deadline:
-                raise BackboneError(f"{names} did not become ready within {timeout_s:.0f} s")
+            if not waiting:
+                break
+            self.say("waiting for " + ", ".join(each.name for each in waiting))
+            if time.monotonic() > deadline:
+                words = "; ".join(f"{each.name}, {each.last_words()}" for each in waiting)
+                raise BackboneError(f"not ready within {timeout_s:.0f} s: {words}")
             time.sleep(POLL_S)
 
     def watch(self) -> None:
         """Restart what dies, until told to stop."""
         self.state, self.step = "running", ""
+        self.report("all is ready")
         while not self.should_stop:
             for each in self.services:
                 self._tend(each)
-            self.write()
+            # What cannot be written now (a full folder) is written when it can be: the state
+            # of the mesh is worth less than the mesh.
+            with suppress(SettingsError):
+                self.write()
             time.sleep(POLL_S)
 
     def _tend(self, service: Service) -> None:
@@ -150,7 +119,12 @@ class Supervisor:
             service.back_off_s = min(service.back_off_s * 2, LONGEST_BACK_OFF_S)
         elif service.state == "restarting" and now >= service.retry_at:
             service.restarts += 1
-            service.start()
+            # A folder that is full has no room for a log either: the next try may find some.
+            try:
+                service.start()
+            except MeshError as error:
+                service.reason = str(error)
+                service.retry_at = now + service.back_off_s
         elif service.state == "starting" and service.is_ready():
             try:
                 service.after_start()
@@ -160,38 +134,24 @@ class Supervisor:
                 service.state = "running"
 
     def stop(self) -> None:
-        """Stop everything, what was started last first; the backbone's two together."""
+        """Stop everything, the backbone last, so that the rest can say goodbye to it."""
         self.state = "stopping"
-        self.write()
-        kinds = ("product", "service", "task", "backbone")
-        for kind in kinds:
-            self._stop_together([each for each in self.services if each.kind == kind])
-
-    def _stop_together(self, services: list[Service]) -> None:
-        alive = [each for each in services if each.process and each.process.poll() is None]
-        for each in alive:
-            if each.process is not None:
-                each.process.terminate()
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        for each in alive:
-            if each.process is not None:
-                try:
-                    each.process.wait(max(0.0, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    each.process.kill()
-                    each.process.wait()
-        for each in services:
-            each.state = "stopped"
+        with suppress(SettingsError):
+            self.write()
+        backbone = [each for each in self.services if each.kind == "backbone"]
+        stop_together([each for each in self.services if each not in backbone], STOP_OURS_S)
+        stop_together(backbone, STOP_BACKBONE_S)
 
     def end(self) -> None:
         """Leave word of a failure, and nothing else."""
         self.state = "failed" if self.error else "stopped"
-        self.write()
+        with suppress(SettingsError):
+            self.write()
         if not self.error:
             (self.home.run / RUN_FILE).unlink(missing_ok=True)
 
     def write(self) -> None:
-        """Write what is true now, if it has changed."""
+        """Write what is true now, if it has changed. Raises `SettingsError` where it cannot."""
         document: dict[str, object] = {
             "pid": self.pid,
             "state": self.state,
@@ -201,5 +161,15 @@ class Supervisor:
             "services": [each.describe() for each in self.services],
         }
         if document != self._written:
-            self._written = document
             self.home.write_run(RUN_FILE, {**document, "at": datetime.now(UTC).isoformat()})
+            self._written = document
+
+
+def stop_together(services: list[Service], timeout_s: float) -> None:
+    """Ask all of *services* to end, and kill those that have not after *timeout_s*."""
+    for each in services:
+        each.terminate()
+    deadline = time.monotonic() + timeout_s
+    for each in services:
+        each.wait(max(0.0, deadline - time.monotonic()))
+        each.state = "stopped"

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import httpx
 
-__all__ = ["ask_status", "service_status"]
+__all__ = ["ask_status", "with_status"]
 
-KEYS = ("state", "reason", "rows", "lag", "freshness_s", "last_arrival_at", "rejected")
+KEYS = ("state", "rows", "lag", "freshness_s", "last_arrival_at", "rejected")
 
 
 def ask_status(address: str, timeout_s: float = 2.0) -> Mapping[str, object] | None:
@@ -22,11 +22,20 @@ def ask_status(address: str, timeout_s: float = 2.0) -> Mapping[str, object] | N
     return None
 
 
-def service_status(address: str, kind: str = "product") -> dict[str, object]:
-    """What `mesh status` shows of a service beyond its process; nothing for a foreign server."""
-    if kind not in ("product", "service"):
-        return {}
-    found = ask_status(address) if address.startswith("http") else None
-    if found is None:
-        return {"state": "absent", "reason": "it does not answer"}
-    return {name: found[name] for name in KEYS if name in found}
+def with_status(service: Mapping[str, object]) -> dict[str, object]:
+    """A service as its supervisor sees it, with what it says of itself where it answers.
+
+    A server that is not ours says nothing, and is as its supervisor sees it.
+    """
+    found = dict(service)
+    address = str(service.get("address") or "")
+    if service["kind"] not in ("product", "service"):
+        return found
+    answer = ask_status(address) if address.startswith("http") else None
+    if answer is not None:
+        found |= {name: answer[name] for name in KEYS if name in answer}
+        # How it ended last time is worth knowing while it has no trouble of its own.
+        found["reason"] = answer.get("reason") or service.get("reason") or ""
+    elif service["state"] == "running":
+        found |= {"state": "absent", "reason": "it does not answer"}
+    return found

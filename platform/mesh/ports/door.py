@@ -8,6 +8,7 @@ Not here: tokens (`check` is handed in), and the process around the door (`serve
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -25,6 +26,10 @@ __all__ = ["Door", "door_app"]
 MAX_ROWS = 10_000
 # At the module's level, where FastAPI looks up what annotations name.
 BEARER = HTTPBearer()
+
+
+class NotKnown(Refused):
+    """The token speaks for nobody."""
 
 
 class Door:
@@ -46,10 +51,13 @@ class Door:
     def contract(self, port: str, token: str) -> Contract:
         """The contract of *port*, if whoever the token speaks for may read it.
 
-        Raises `Refused` with the reason. A port that is not there is refused alike, so that
-        nobody learns names by asking.
+        Raises `NotKnown` for a token that is not good, `Refused` for a port that is not
+        granted. A port that is not there is refused alike, so that nobody learns names by asking.
         """
-        principal = self._check(token)
+        try:
+            principal = self._check(token)
+        except Refused as error:
+            raise NotKnown(str(error)) from error
         contract = self._contracts.get(port)
         if contract is None or principal not in self._readers[contract.id]:
             raise Refused(f"{principal} is not granted {port}")
@@ -70,7 +78,11 @@ class Door:
         finally:
             cursor.execute("rollback")
             cursor.close()
-        return {"columns": table.column_names, "rows": json_rows(table), "offsets": offsets}
+        return {
+            "columns": table.column_names,
+            "rows": json_rows(table),
+            "offsets": json.loads(offsets),
+        }
 
     def counts(self) -> tuple[dict[str, int], int]:
         """How many rows each port has, and how many rows and messages were ever rejected."""
@@ -111,6 +123,8 @@ def door_app(title: str, door: Door, status: Callable[[], Mapping[str, object]])
         """The rows of one port."""
         try:
             contract = door.contract(port, login.credentials)
+        except NotKnown as error:
+            raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from error
         except Refused as error:
             raise HTTPException(403, str(error)) from error
         return door.rows(contract, limit)

@@ -10,12 +10,16 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
+from mesh.backbone.process import free_port
 from mesh.errors import BackboneError
 from mesh.home import Home
 
 __all__ = ["Server"]
 
 START_TIMEOUT_S = 15.0
+BACKLOG = 128
+# Whoever looks for a free port at the same moment may take the one that we found.
+ANY_PORT_TRIES = 5
 
 
 class Server:
@@ -50,15 +54,25 @@ class Server:
 
 
 def bind(host: str, port: int, name: str) -> socket.socket:
-    """Take the port now, so that a port in use is an error here and not in a log."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise BackboneError(
-            f"{name} cannot listen on {host}:{port} ({error.strerror}): "
-            "set MESH_HTTP_PORT to a free port, or leave it out"
-        ) from error
-    return listener
+    """Take the port now, so that a port in use is an error here and not in a log.
+
+    Listening at once keeps it: until then, another process that is as lenient about ports in
+    use as we are may bind it too. Port 0 is any free one outside the kernel's own range.
+    """
+    for _ in range(ANY_PORT_TRIES):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port or free_port()))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            listener.close()
+            reason = error.strerror or str(error)
+            if port:
+                break
+        else:
+            return listener
+    raise BackboneError(
+        f"{name} cannot listen on {host}:{port} ({reason}): set MESH_HTTP_PORT to a free port, "
+        "or leave it out, and MESH_HTTP_HOST to an address of this machine"
+    )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from mesh.contract.model import Contract
 from mesh.contract.types import duckdb_columns
 from mesh.contract.yamlfile import YamlFile, read_yaml
 from mesh.errors import InvalidFile
-from mesh.product.duck import quoted
+from mesh.product.duck import connect_memory, quoted
 from mesh.product.plan import Output, Plan
 from mesh.product.transform import CAUSE
 
@@ -69,9 +70,7 @@ def run_file(output: Output, path: Path) -> list[Outcome]:
         raise InvalidFile(
             [fault(file, ("cases",), "it has no list `cases`", "see docs/products.md")]
         )
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_external_access = false")
+    with connect_memory() as connection:
         return [run_case(connection, output, file, index) for index in range(len(cases))]
 
 
@@ -94,21 +93,38 @@ def run_case(
                 )
             ]
         )
-    rows = part(file, ("cases", index, "given", relation), list)
-    expected = part(file, ("cases", index, "expect"), list)
+    rows = rows_at(file, ("cases", index, "given", relation))
+    expected = rows_at(file, ("cases", index, "expect"))
     columns = sorted({column for row in expected for column in row})
     try:
         arrived = typed(connection, rows, output.source.contract)
         causes = pa.array(range(len(rows)), pa.int64())
-        made = output.query.run(connection, arrived.append_column(CAUSE, causes))
-        made = made.sort_by(CAUSE)
+        made, failures = output.query.run(connection, arrived.append_column(CAUSE, causes))
         wanted = texts(connection, typed(connection, expected, output.contract), columns)
-        found = texts(connection, made, columns)
+        found = texts(connection, made.sort_by(CAUSE), columns)
     except duckdb.Error as error:
-        difference = str(error).splitlines()[0]
+        told = str(error).splitlines()[0]
     else:
-        difference = "" if found == wanted else f"expected {wanted}, found {found}"
-    return Outcome(port=output.contract.id, case=name, difference=difference)
+        reasons = [f"the query fails for a row: {each.reason}" for each in failures]
+        told = reasons[0] if reasons else difference(wanted, found)
+    return Outcome(port=output.contract.id, case=name, difference=told)
+
+
+def difference(wanted: Sequence[Row], found: Sequence[Row]) -> str:
+    """How the first row that differs does so; empty where all are equal."""
+    for number, (want, have) in enumerate(zip_longest(wanted, found), 1):
+        if want is None:
+            return f"row {number} is one too many: {have}"
+        if have is None:
+            return f"row {number} is missing: {want}"
+        wrong = [
+            f"{name} is {have[name]!r}, expected {value!r}"
+            for name, value in want.items()
+            if have[name] != value
+        ]
+        if wrong:
+            return f"row {number}: {'; '.join(wrong)}"
+    return ""
 
 
 def typed(
@@ -160,6 +176,11 @@ def texts(
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
+def rows_at(file: YamlFile, place: tuple[str | int, ...]) -> list[Row]:
+    """The list of rows at *place*."""
+    return [part(file, (*place, number), dict) for number in range(len(part(file, place, list)))]
+
+
 def part(file: YamlFile, place: tuple[str | int, ...], kind: type[T]) -> T:
     """The part of the document at *place*, which must be of *kind*."""
     found: Any = file.document
@@ -167,7 +188,8 @@ def part(file: YamlFile, place: tuple[str | int, ...], kind: type[T]) -> T:
         found = found.get(step) if isinstance(found, dict) else found[int(step)]
     if not isinstance(found, kind):
         shape = "a mapping" if kind is dict else "a list"
-        problem = f"`{place[-1]}` is not {shape}"
+        what = f"item {place[-1] + 1}" if isinstance(place[-1], int) else f"`{place[-1]}`"
+        problem = f"{what} is not {shape}"
         raise InvalidFile([fault(file, place, problem, f"write {shape}; see docs/products.md")])
     return found
 

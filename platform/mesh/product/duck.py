@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from mesh.contract.model import Contract
 from mesh.contract.types import duckdb_columns
@@ -18,7 +19,9 @@ from mesh.errors import AlreadyRunning, StorageError
 
 __all__ = [
     "ORIGIN",
+    "as_json",
     "connect",
+    "connect_memory",
     "make_table",
     "quoted",
     "storage_error",
@@ -28,17 +31,34 @@ __all__ = [
 
 # Which message a kept row came from.
 ORIGIN = (("_partition", "INTEGER"), ("_offset", "BIGINT"))
+ROWS_AS_JSON = "select to_json(r)::varchar from _rows r"
 
 
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the file, shut to everything outside it."""
     try:
-        connection = duckdb.connect(str(path))
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
+        return shut(duckdb.connect(str(path)))
     except duckdb.Error as error:
         raise storage_error(path, error) from error
+
+
+def connect_memory() -> duckdb.DuckDBPyConnection:
+    """A database without a file, as shut, where a query that fails harms no transaction."""
+    return shut(duckdb.connect())
+
+
+def as_json(rows: pa.Table) -> list[str]:
+    """Each of *rows* as a JSON object, whatever it holds: Python's dates end at the year 9999."""
+    with connect_memory() as connection:
+        connection.register("_rows", rows)
+        return [text for (text,) in connection.execute(ROWS_AS_JSON).fetchall()]
+
+
+def shut(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """*connection*, from which no file, extension or setting can be reached."""
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
     return connection
 
 

@@ -5,25 +5,42 @@ The DuckDB half of exactly-once. Not here: Kafka (`inputs`, `relay`) and the loo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mesh.backbone.registry import Registry
-from mesh.contract.faults import Fault
 from mesh.contract.model import Contract
 from mesh.contract.types import avro_schema
-from mesh.errors import BackboneError, InvalidFile
+from mesh.errors import BackboneError
+from mesh.product.duck import connect_memory
 from mesh.product.erasure import erase
 from mesh.product.intake import Arrival, Checker
-from mesh.product.outbox import REJECTED_SCHEMA, Publisher, Rejection, Rejector, no_messages
+from mesh.product.outbox import (
+    REJECTED_SCHEMA,
+    Publisher,
+    no_messages,
+    too_large,
+)
 from mesh.product.plan import Output, Plan
+from mesh.product.rejection import Rejection, Rejector, of_failures, of_size, refused
 from mesh.product.relay import Batch, Offsets
 from mesh.product.storage import Storage
 from mesh.product.transform import CAUSE
 
 __all__ = ["Engine"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one port's query made of an arrival; *messages* are those of *rows*, in order."""
+
+    output: Output
+    rows: pa.Table
+    messages: pa.Table
+    rejections: Sequence[Rejection]
 
 
 class Engine:
@@ -33,6 +50,7 @@ class Engine:
         self._plan = plan
         self._storage = storage
         self.checker = Checker()
+        self._memory = connect_memory()
         self._publishers = {
             each.contract.id: publisher(each.contract, registry) for each in plan.outputs
         }
@@ -47,59 +65,56 @@ class Engine:
 
         Muted, the same is done and nothing is said: it was published before.
         """
+        made = [
+            (arrival, [self._make(each, arrival) for each in self._plan.outputs_of(arrival.source)])
+            for arrival in arrivals
+        ]
         with self._storage.transaction():
             messages = [no_messages()]
-            for arrival in arrivals:
-                messages += self._take_in(arrival)
+            for arrival, results in made:
+                messages += self._keep(arrival, results)
             outbox = no_messages() if is_muted else pa.concat_tables(messages)
             batch = self._storage.save(outbox.combine_chunks(), offsets)
         self._storage.committed(batch)
         return batch
 
-    def _take_in(self, arrival: Arrival) -> list[pa.Table]:
-        """The messages that follow from one port's arrival, its deletions last."""
+    def _make(self, output: Output, arrival: Arrival) -> Made:
+        """Run one port's query over what arrived, outside every transaction."""
+        contract, causes = output.contract, arrival.causes
+        found, failures = output.query.run(self._memory, arrival.rows)
+        # A fixed order, so that ids do not depend on how DuckDB cut the work.
+        keys = [(each.name, "ascending") for each in contract.key_fields]
+        found = found.sort_by([(CAUSE, "ascending"), *keys])
+        rows, violations = self.checker.check(found, contract)
+        messages = self._publishers[contract.id].messages(rows, causes)
+        rejections = [
+            *refused([each.row for each in failures], causes, of_failures(failures)),
+            *refused([found], causes, violations),
+        ]
+        large = too_large(messages)
+        if pc.any(large, min_count=0).as_py():
+            positions = pc.indices_nonzero(large).to_pylist()
+            rejections += refused([rows], causes, of_size(positions))
+            rows, messages = rows.filter(pc.invert(large)), messages.filter(pc.invert(large))
+        return Made(output=output, rows=rows, messages=messages, rejections=rejections)
+
+    def _keep(self, arrival: Arrival, made: Sequence[Made]) -> list[pa.Table]:
+        """Write one port's arrival into the open transaction; the messages that follow."""
         source = arrival.source
         self._storage.insert("input", source.name, with_origin(arrival.rows, arrival.causes))
         messages = [self._reject(source.rejected_topic, source.contract.id, arrival.rejections)]
-        outputs = self._plan.outputs_of(source)
-        for output in outputs:
-            messages += self._output(output, arrival)
+        said = []
+        for each in made:
+            contract = each.output.contract
+            self._storage.insert("main", contract.name, with_origin(each.rows, arrival.causes))
+            messages.append(self._reject(contract.rejected_topic, contract.id, each.rejections))
+            said.append(each.messages.append_column(CAUSE, each.rows[CAUSE]))
         if arrival.deletions:
-            pairs = [(each, self._publishers[each.contract.id]) for each in outputs]
-            messages += erase(self._storage, arrival, pairs)
-        return messages
-
-    def _output(self, output: Output, arrival: Arrival) -> list[pa.Table]:
-        """Run one port's query over what arrived; its messages and its rejections."""
-        contract = output.contract
-        made = output.query.run(self._storage.connection, arrival.rows)
-        if CAUSE not in made.column_names:
-            problem, remedy = f"its result has no {CAUSE}", f"select {CAUSE} along"
-            path = output.query.path
-            raise InvalidFile([Fault(path=path, line=0, problem=problem, remedy=remedy)])
-        # A fixed order, so that ids do not depend on how DuckDB cut the work.
-        keys = [(each.name, "ascending") for each in contract.key_fields]
-        made = made.sort_by([(CAUSE, "ascending"), *keys])
-        rows, violations = self.checker.check(made, contract)
-        self._storage.insert("main", contract.name, with_origin(rows, arrival.causes))
-        rejections = []
-        for each in violations:
-            row = made.slice(each.row, 1).to_pylist()[0]
-            origin = arrival.causes.slice(row.pop(CAUSE), 1).to_pylist()[0]
-            rejections.append(
-                Rejection(
-                    topic=origin["topic"],
-                    partition=origin["partition"],
-                    offset=origin["offset"],
-                    key=None,
-                    value=json.dumps(row, default=str, ensure_ascii=False).encode(),
-                    field=each.field,
-                    rule=each.rule,
-                    reason=each.reason,
-                )
-            )
-        published = self._publishers[contract.id].messages(rows, arrival.causes)
-        return [published, self._reject(contract.rejected_topic, contract.id, rejections)]
+            outputs = [(each.output, self._publishers[each.output.contract.id]) for each in made]
+            said += erase(self._storage, arrival, outputs)
+            # A row that came after its tombstone must stay after it.
+            said = [pa.concat_tables(said).sort_by(CAUSE)] if said else []
+        return [*messages, *(each.drop_columns([CAUSE]) for each in said)]
 
     def _reject(self, topic: str, port: str, rejections: Sequence[Rejection]) -> pa.Table:
         """The messages for a port's rejected topic, counted."""

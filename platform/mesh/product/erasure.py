@@ -22,23 +22,24 @@ def erase(
 ) -> list[pa.Table]:
     """Delete what *arrival*'s tombstones name, in the open transaction; their tombstones.
 
-    Only rows from before a tombstone go: the same key may have come again after it.
+    Only rows from before a tombstone go: the same key may have come again after it. The
+    messages carry their `_cause` along, since they belong between those of the rows.
     """
     connection = storage.connection
     connection.register("_tombstones", tombstones(arrival))
     connection.execute(f"create or replace temp table _erased as {erased_rows(arrival.source)}")
     connection.unregister("_tombstones")
-    table = f'"input".{quoted(arrival.source.name)}'
-    delete_from(storage, table)
+    delete_from(storage, f'"input".{quoted(arrival.source.name)}')
     messages = []
     for output, publisher in outputs:
         table = f"main.{quoted(output.contract.name)}"
         keys = ", ".join(f"o.{quoted(each.name)}" for each in output.contract.key_fields)
         gone = connection.sql(
             f"select {keys}, e.{CAUSE} from {table} o join _erased e"
-            " using (_partition, _offset) order by all"
+            f" using (_partition, _offset) order by e.{CAUSE}, {keys}"
         ).to_arrow_table()
-        messages.append(publisher.tombstones(gone.sort_by(CAUSE), arrival.causes))
+        tombs = publisher.tombstones(gone, arrival.causes)
+        messages.append(tombs.append_column(CAUSE, gone[CAUSE]))
         delete_from(storage, table)
     connection.execute("drop table _erased")
     return messages
@@ -50,9 +51,7 @@ def tombstones(arrival: Arrival) -> pa.Table:
     origin = arrival.causes.take(causes)
     return pa.table(
         {
-            "key": pa.array(
-                [each.key.decode("utf-8", "replace") for each in arrival.deletions], pa.string()
-            ),
+            "key": pa.array([each.key.decode() for each in arrival.deletions], pa.string()),
             "_partition": origin["partition"],
             "_offset": origin["offset"],
             CAUSE: causes,
@@ -65,7 +64,8 @@ def erased_rows(source: Input) -> str:
     types = dict(duckdb_columns(source.contract))
     names = [each.name for each in source.contract.key_fields]
     # A key is text in a canonical form per type, which DuckDB's casts read back.
-    texts = ["t.key"] if len(names) == 1 else [f"t.key ->> {i}" for i in range(len(names))]
+    # A key that is no such text names no row.
+    texts = ["t.key"] if len(names) == 1 else [f"try(t.key ->> {i})" for i in range(len(names))]
     same = " and ".join(
         f"i.{quoted(name)} = try_cast({text} as {types[name]})"
         for name, text in zip(names, texts, strict=True)

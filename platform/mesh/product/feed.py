@@ -7,9 +7,8 @@ killed at any line and repeated adds each line once, and the same file twice add
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,18 +19,22 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
+from mesh.product.causes import CAUSES
+from mesh.product.duck import as_json
 from mesh.product.engine import publisher
 from mesh.product.intake import Checker
 from mesh.product.ledger import DIGEST, LINE, Judgement, Ledger
 from mesh.product.mapping import BadLine, FileBatch
-from mesh.product.outbox import CAUSES
 from mesh.product.relay import Position, Relay, RelayFailed
 from mesh.product.storage import Storage
+from mesh.product.topics import topic_ids
 from mesh.product.transform import CAUSE
 
 __all__ = ["Fed", "Feed", "feed_topic"]
 
 RELAY_TRIES = 5
+# A reason may quote a value, so a large bad file would have as many as it has lines.
+MOST_REASONS, OTHER_REASONS = 1_000, "other reasons"
 CONTRADICTS = "its key was fed before with other content"
 
 
@@ -51,6 +54,12 @@ class Fed:
     count_bad: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def explain(self, bad: Sequence[BadLine]) -> None:
+        """Count the reasons of *bad*; not each by itself where they are too many."""
+        for each in bad:
+            is_few = each.reason in self.reasons or len(self.reasons) < MOST_REASONS
+            self.reasons[each.reason if is_few else OTHER_REASONS] += 1
+
 
 class Feed:
     """The open ledger and relay of one input port's system."""
@@ -59,6 +68,8 @@ class Feed:
         self, contract: Contract, folder: Path, *, endpoint: Endpoint, principal: Principal
     ) -> None:
         self._contract = contract
+        self._endpoint, self._principal = endpoint, principal
+        self._topics = (contract.topic, feed_topic(contract))
         self._checker = Checker()
         self._storage = Storage.open(folder / "ledger.duckdb", [])
         self._relay = Relay(
@@ -93,10 +104,11 @@ class Feed:
             bad = [*batch.bad, *self._send(batch.table, fed)]
             fed.count_read += batch.table.num_rows + len(batch.bad)
             fed.count_bad += len(bad)
-            fed.reasons.update(each.reason for each in bad)
+            fed.explain(bad)
             if bad:
                 keep_bad(bad)
             yield fed
+        self._storage.prune()
 
     def _send(self, table: pa.Table, fed: Fed) -> list[BadLine]:
         """Publish what is new of *table*; the lines that cannot be used."""
@@ -111,11 +123,13 @@ class Feed:
         judged = self._publish_new(outbox)
         fed.count_new += len(judged.new)
         fed.count_known += outbox.num_rows - len(judged.new) - len(judged.changed)
-        changed = good[CAUSE].take(pa.array(judged.changed, pa.int64())).to_pylist()
-        return [
-            *(bad_line(table, v.row, f"{v.field or 'row'}: {v.reason}") for v in violations),
-            *(bad_line(table, row, CONTRADICTS) for row in changed),
-        ]
+        reasons = dict.fromkeys(
+            good[CAUSE].take(pa.array(judged.changed, pa.int64())).to_pylist(), CONTRADICTS
+        )
+        # One account a line, whatever the number of rules that it breaks.
+        for each in reversed(violations):
+            reasons[each.row] = f"{each.field or each.rule}: {each.reason}"
+        return bad_lines(table, reasons)
 
     def _publish_new(self, outbox: pa.Table) -> Judgement:
         """Publish what the ledger does not hold."""
@@ -139,12 +153,14 @@ class Feed:
         """
         for attempt in range(RELAY_TRIES):
             position = self._relay.open()
+            self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics))
             self._check_ours(position)
             self._storage.published = position
             try:
                 for batch in self._storage.unpublished(position):
                     self._relay.publish(batch)
                     self._storage.published = batch.position
+                self._storage.prune()
             except RelayFailed:
                 if attempt == RELAY_TRIES - 1:
                     raise
@@ -172,12 +188,18 @@ class Feed:
         return table.select([f.name for f in self._contract.fields])
 
 
-def bad_line(table: pa.Table, row: int, reason: str) -> BadLine:
-    """The account of a record that was read and cannot be sent."""
-    record = table.slice(row, 1).to_pylist()[0]
-    line = record.pop(LINE, row + 1)
-    record.pop(DIGEST, None)
-    return BadLine(line=line, raw=json.dumps(record, default=str), reason=reason)
+def bad_lines(table: pa.Table, reasons: Mapping[int, str]) -> list[BadLine]:
+    """The account of records, by row number, that were read and cannot be sent."""
+    if not reasons:
+        return []
+    numbers = sorted(reasons)
+    bad = table.take(pa.array(numbers, pa.int64()))
+    lines = bad[LINE].to_pylist() if LINE in bad.column_names else [row + 1 for row in numbers]
+    own = [name for name in (LINE, DIGEST) if name in bad.column_names]
+    return [
+        BadLine(line=line, raw=text, reason=reasons[row])
+        for row, line, text in zip(numbers, lines, as_json(bad.drop_columns(own)), strict=True)
+    ]
 
 
 def causes(contract: Contract, count: int) -> pa.Table:

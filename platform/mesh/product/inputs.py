@@ -5,7 +5,6 @@ It never commits to Kafka: rows and offsets are one transaction in the storage.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -23,6 +22,8 @@ METADATA_TIMEOUT_S = 15.0
 CHUNK = 1000
 # Bounds one Kafka transaction's fan-out, so that it ends well within its time-out.
 BATCH_ROWS = 20_000
+# Bounds a batch in memory where messages are large.
+BATCH_BYTES = 32 * 1024 * 1024
 
 
 class Inputs:
@@ -38,7 +39,7 @@ class Inputs:
         self.contracts = {each.topic: each for each in contracts}
         self._next: Offsets = {topic: {} for topic in self.contracts}
         self._ends: Offsets = {topic: {} for topic in self.contracts}
-        self._failed_at = 0.0
+        self._trouble: KafkaError | None = None
         self._consumer = Consumer(
             {
                 **endpoint.client(principal),
@@ -50,6 +51,7 @@ class Inputs:
                 "fetch.wait.max.ms": 50,
                 # Bounds what waits in memory at any backlog.
                 "queued.max.messages.kbytes": 16_384,
+                "error_cb": self._note,
             }
         )
         self._assign(offsets)
@@ -94,16 +96,11 @@ class Inputs:
     def drain(self, timeout_s: float) -> dict[str, list[Message]]:
         """What has arrived, by topic, in order of offset; waits *timeout_s* for the first.
 
-        Raises `StorageError` where a topic no longer holds what comes next.
+        Raises `StorageError` where a topic no longer holds what comes next, `Unreachable`
+        where no broker answers; then what was drained since the last batch is lost to us.
         """
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first]
-        while messages and len(messages) < BATCH_ROWS:
-            more = self._consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
-            if not more:
-                break
-            messages += more
         batch: dict[str, list[Message]] = {}
+        messages = self._fetch(timeout_s)
         for message in messages:
             if message.error() is not None:
                 self._event(message)
@@ -112,6 +109,32 @@ class Inputs:
             self._next[topic][partition] = offset + 1
             batch.setdefault(topic, []).append(message)
         return batch
+
+    def _fetch(self, timeout_s: float) -> list[Message]:
+        """What has arrived, up to a batch."""
+        first = self._consumer.poll(timeout_s)
+        if first is not None:
+            self._trouble = None
+        elif self._trouble is not None:
+            raise kafka_error(self._trouble, "read its inputs")
+        messages = [] if first is None else [first]
+        size = sum(map(len, messages))
+        while messages and len(messages) < BATCH_ROWS and size < BATCH_BYTES:
+            more = self._consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
+            if not more:
+                break
+            # A message's length is its value's.
+            size += sum(map(len, more))
+            messages += more
+        return messages
+
+    def _note(self, error: KafkaError) -> None:
+        """Keep what stops the whole client; it goes on by itself from all else."""
+        if error.fatal() or error.code() in (
+            KafkaError._ALL_BROKERS_DOWN,
+            KafkaError._AUTHENTICATION,
+        ):
+            self._trouble = error
 
     def _event(self, message: Message) -> None:
         """Take note of an end of partition or an error among the messages."""
@@ -128,8 +151,8 @@ class Inputs:
                 "the topic was made anew or its retention has passed; "
                 "remove the product's storage to start from what is there"
             )
-        elif error.fatal() or not error.retriable():
-            self._failed_at = time.monotonic()
+        elif not error.retriable():
+            raise kafka_error(error, f"read {message.topic()}")
 
     def next_offsets(self, batch: dict[str, list[Message]]) -> Offsets:
         """The offsets after *batch*."""
@@ -147,6 +170,26 @@ class Inputs:
             for topic, partitions in offsets.items()
             for number, offset in partitions.items()
         )
+
+    def check_holds(self, offsets: Offsets) -> list[str]:
+        """Where a topic begins later than it once did, so that not all can be taken in again.
+
+        Raises `StorageError` where one ends before *offsets*: then it is not the one they
+        were read from.
+        """
+        gaps = []
+        for topic, partitions in offsets.items():
+            for number, offset in partitions.items():
+                end = self._ends.get(topic, {}).get(number, offset)
+                if end < offset:
+                    raise StorageError(
+                        f"{topic} [{number}] ends at offset {end}, and all before {offset} was "
+                        "published: it was made anew; make the product's other topics anew too"
+                    )
+                start = self._next.get(topic, {}).get(number, 0)
+                if start > offset:
+                    gaps.append(f"{topic} [{number}] lost offsets {offset} to {start} unread")
+        return gaps
 
     def lag(self) -> int:
         """How many messages wait, as far as the last fetch saw. Callable from any thread."""

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Message
 
 from mesh.backbone.avro import Decoder, project
+from mesh.backbone.keys import keys
 from mesh.backbone.registry import Registry
 from mesh.backbone.wire import Unreadable, unframe
 from mesh.contract.model import Contract
 from mesh.contract.rules import Violation, check, fit
 from mesh.contract.types import arrow_schema
-from mesh.product.outbox import CAUSES, Rejection
+from mesh.errors import BackboneError, Unreachable
+from mesh.product.causes import causes_of, trace_of
+from mesh.product.duck import connect_memory
 from mesh.product.plan import Input
+from mesh.product.rejection import Rejection
 from mesh.product.transform import CAUSE
 
 __all__ = ["Arrival", "Checker", "Deletion", "Intake"]
 
-MESSAGE = "message"
+MESSAGE, KEY, SCHEMA = "message", "key", "schema"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +58,7 @@ class Checker:
     """Checks rows against a contract: types and nulls first, then its rules."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect()
-        self._connection.execute("set TimeZone = 'UTC'")
-        self._connection.execute("set enable_external_access = false")
+        self._connection = connect_memory()
 
     def check(self, rows: pa.Table, contract: Contract) -> tuple[pa.Table, list[Violation]]:
         """The rows that keep *contract*, in its types, and why the others do not.
@@ -115,7 +115,12 @@ class Intake:
             value = message.value()
             # A tombstone's length is 0, so neither it nor its message is tested for truth.
             if value is None:
-                deletions.append(Deletion(cause=index, key=message.key() or b""))
+                key = message.key()
+                if key is None or not is_text(key):
+                    reason = "a tombstone must name its row by the message's key, as UTF-8 text"
+                    faults[index] = Fault(field=None, rule=KEY, reason=reason)
+                else:
+                    deletions.append(Deletion(cause=index, key=key))
                 continue
             framed = unframe(value)
             if isinstance(framed, Unreadable):
@@ -134,20 +139,36 @@ class Intake:
             faults.setdefault(cause, fault)
         return Arrival(
             source=self.source,
-            rows=rows,
+            rows=self._keyed(rows, messages, faults),
             causes=causes_of(messages),
             deletions=tuple(deletions),
             rejections=tuple(rejection(messages[i], faults[i]) for i in sorted(faults)),
         )
+
+    def _keyed(
+        self, rows: pa.Table, messages: Sequence[Message], faults: dict[int, Fault]
+    ) -> pa.Table:
+        """The rows whose message has their key; by another, no tombstone would find them."""
+        contract = self.source.contract
+        found = pa.array([message.key() for message in messages], pa.binary())
+        causes = rows[CAUSE].combine_chunks()
+        same = pc.equal(found.take(causes), keys(rows.drop_columns([CAUSE]), contract))
+        same = pc.fill_null(same, False)
+        if pc.all(same, min_count=0).as_py():
+            return rows
+        names = ", ".join(each.name for each in contract.key_fields)
+        fault = Fault(field=None, rule=KEY, reason=f"the message's key is not its row's {names}")
+        faults.update(dict.fromkeys(causes.filter(pc.invert(same)).to_pylist(), fault))
+        return rows.filter(same)
 
     def _decoded(
         self, schema_id: int, group: list[tuple[int, bytes]], faults: dict[int, Fault]
     ) -> pa.Table:
         """The rows of messages of one writer's schema; what is none goes to *faults*."""
         decoder = self._decoder(schema_id)
-        if decoder is None:
-            reason = f"the registry knows no schema with id {schema_id}"
-            unknown = Fault(field=None, rule="schema", reason=reason)
+        if isinstance(decoder, Unreadable):
+            reason = decoder.reason
+            unknown = Fault(field=None, rule=SCHEMA, reason=reason)
             faults.update({index: unknown for index, _ in group})
             return self._empty
         decoded = decoder.decode([payload for _, payload in group])
@@ -157,45 +178,27 @@ class Intake:
             return self._empty
         rows = project(decoded.table, self.source.contract)
         if isinstance(rows, Unreadable):
-            misfit = Fault(field=None, rule="schema", reason=rows.reason)
+            misfit = Fault(field=None, rule=SCHEMA, reason=rows.reason)
             faults.update({group[position][0]: misfit for position in decoded.good})
             return self._empty
         causes = pa.array([group[position][0] for position in decoded.good], pa.int64())
         return rows.append_column(CAUSE, causes)
 
-    def _decoder(self, schema_id: int) -> Decoder | None:
-        """The decoder for the writer's schema, or None where the registry has no such id."""
-        if schema_id not in self._decoders:
+    def _decoder(self, schema_id: int) -> Decoder | Unreadable:
+        """The decoder for the writer's schema, or why there is none."""
+        if schema_id in self._decoders:
+            return self._decoders[schema_id]
+        try:
             schema = self._registry.schema(schema_id)
             if schema is None:
-                return None
+                return Unreadable(f"the registry knows no schema with id {schema_id}")
             self._decoders[schema_id] = Decoder(schema)
+        except Unreachable:
+            raise
+        except BackboneError as error:
+            # What others have registered may be nothing that the mesh reads.
+            return Unreadable(f"schema {schema_id} is not readable: {error}")
         return self._decoders[schema_id]
-
-
-def causes_of(messages: Sequence[Message]) -> pa.Table:
-    """Where each message stands in Kafka, when the broker or its writer stamped it, its trace."""
-    times = [message.timestamp()[1] for message in messages]
-    return pa.table(
-        {
-            "topic": [message.topic() for message in messages],
-            "partition": [message.partition() for message in messages],
-            "offset": [message.offset() for message in messages],
-            # Kafka counts milliseconds, we microseconds.
-            "time": pc.multiply(pa.array(times, pa.int64()), 1000).cast(CAUSES.field("time").type),
-            "trace": [trace_of(message) for message in messages],
-        },
-        schema=CAUSES,
-    )
-
-
-def trace_of(message: Message) -> str | None:
-    """The message's W3C `traceparent`, if it has one that is text."""
-    headers: Any = message.headers()  # a list of pairs, which its annotation leaves out
-    for name, value in headers or ():
-        if name == "traceparent":
-            return value.decode("ascii", "replace") if isinstance(value, bytes) else value
-    return None
 
 
 def rejection(message: Message, fault: Fault) -> Rejection:
@@ -209,4 +212,14 @@ def rejection(message: Message, fault: Fault) -> Rejection:
         field=fault.field,
         rule=fault.rule,
         reason=fault.reason,
+        trace=trace_of(message),
     )
+
+
+def is_text(key: bytes) -> bool:
+    """Whether *key* is UTF-8."""
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

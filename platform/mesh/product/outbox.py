@@ -1,14 +1,10 @@
-"""What a product is about to say: rows become messages, or rejections with the reason.
+"""What a product is about to say: rows become messages.
 
 The outbox is an Arrow table, so that a batch is encoded, stored and published column by
-column. Not here: storing (`storage`), publishing (`relay`).
+column. Not here: what is refused (`rejection`), storing (`storage`), publishing (`relay`).
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,30 +12,23 @@ import pyarrow.compute as pc
 from mesh.backbone.avro import Encoder
 from mesh.backbone.keys import keys
 from mesh.contract.model import Contract
+from mesh.product.causes import INSTANT
 from mesh.product.transform import CAUSE
 
 __all__ = [
-    "CAUSES",
+    "LARGEST_MESSAGE",
     "OUTBOX",
+    "REJECTED_ARROW",
     "REJECTED_SCHEMA",
     "Publisher",
-    "Rejection",
-    "Rejector",
+    "constant",
+    "event_ids",
     "no_messages",
+    "too_large",
 ]
 
-INSTANT = pa.timestamp("us", tz="UTC")
-
-# Where a batch's rows came from, in the order of their `_cause`.
-CAUSES = pa.schema(
-    [
-        ("topic", pa.string()),
-        ("partition", pa.int32()),
-        ("offset", pa.int64()),
-        ("time", INSTANT),
-        ("trace", pa.string()),
-    ]
-)
+# Key and value: what Kafka's clients send by default is 1,000,000 bytes, headers included.
+LARGEST_MESSAGE = 980_000
 
 # One message to publish. *id* and *time* are CloudEvents attributes; *trace* is the
 # traceparent of the cause; a null *value* is a tombstone.
@@ -91,20 +80,6 @@ REJECTED_ARROW = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
-    """One message or row that broke a contract: raw, where from, which rule, why."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    field: str | None
-    rule: str
-    reason: str
-
-
 class Publisher:
     """Makes the messages of one output port."""
 
@@ -147,45 +122,10 @@ class Publisher:
         )
 
 
-class Rejector:
-    """Makes the messages of one rejected topic."""
-
-    def __init__(self, topic: str, schema_id: int) -> None:
-        self._topic = topic
-        self._encoder = Encoder(REJECTED_SCHEMA)
-        self._schema_id = schema_id
-
-    def messages(self, port: str, rejections: Sequence[Rejection]) -> pa.Table:
-        """The outbox of *rejections*, which broke the contract *port*."""
-        now = datetime.now(UTC)
-        rows = [
-            {
-                "topic": each.topic,
-                "partition": each.partition,
-                "offset": each.offset,
-                "key": each.key,
-                "value": each.value,
-                "port": port,
-                "field": each.field,
-                "rule": each.rule,
-                "reason": each.reason,
-                "rejected_at": now,
-            }
-            for each in rejections
-        ]
-        table = pa.Table.from_pylist(rows, REJECTED_ARROW)
-        count = table.num_rows
-        return pa.table(
-            {
-                "topic": constant(self._topic, count),
-                "key": table["key"],
-                "value": pa.array(self._encoder.encode(table, self._schema_id), pa.binary()),
-                "id": event_ids(table, pa.array(range(count), pa.int64())),
-                "time": constant(now, count, INSTANT),
-                "trace": pa.nulls(count, pa.string()),
-            },
-            schema=OUTBOX,
-        )
+def too_large(messages: pa.Table) -> pa.ChunkedArray:
+    """Which of *messages* Kafka would not take."""
+    value = pc.fill_null(pc.binary_length(messages["value"]), 0)
+    return pc.greater(pc.add(pc.binary_length(messages["key"]), value), LARGEST_MESSAGE)
 
 
 def no_messages() -> pa.Table:

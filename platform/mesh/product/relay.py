@@ -116,7 +116,10 @@ class Relay:
             producer.init_transactions(INIT_TIMEOUT_S)
             position = self._read_position()
         except KafkaException as exception:
-            raise kafka_error(exception.args[0], "open the relay") from exception
+            error = exception.args[0]
+            if error.retriable():
+                raise Unreachable(f"Kafka is not ready ({error.str()})") from exception
+            raise kafka_error(error, "open the relay") from exception
         self._producer = producer
         return position
 
@@ -150,12 +153,12 @@ class Relay:
             producer.commit_transaction()
         except KafkaException as exception:
             self._producer = None
-            raise RelayFailed(f"publication failed: {exception.args[0]}") from exception
+            raise RelayFailed(f"publication failed: {exception.args[0].str()}") from exception
 
     def _messages(self, batch: Batch) -> list[dict[str, Any]]:
         """The outbox as arguments of `Producer.produce`."""
         constant = {
-            topic: cloud_event_headers(source=self._source, type_=topic)
+            topic: cloud_event_headers(source=f"{self._source}/{port_of(topic)}", type_=topic)
             for topic in set(batch.outbox["topic"].to_pylist())
         }
         # RFC 3339, as CloudEvents wants it; Arrow's %S holds the microseconds.
@@ -219,6 +222,11 @@ def last_position(consumer: Consumer, topic: str, start: int) -> Position | None
             return None if found is None else Position.from_json(found)
         else:
             raise KafkaException(error)
+
+
+def port_of(topic: str) -> str:
+    """What a topic's name says of the port: `calls`, or `finished-calls/rejected`."""
+    return "/".join(topic.split(".")[3:-1])
 
 
 def produce(producer: Producer, message: dict[str, Any]) -> None:

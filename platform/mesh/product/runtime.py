@@ -13,15 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from confluent_kafka import Message
+
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.errors import StorageError, Unreachable
 from mesh.product.engine import Engine
 from mesh.product.inputs import Inputs, before
-from mesh.product.intake import Intake
+from mesh.product.intake import Arrival, Intake
 from mesh.product.plan import Plan, position_topic
 from mesh.product.relay import Batch, Offsets, Position, Relay, RelayFailed
 from mesh.product.storage import Storage
+from mesh.product.topics import topic_ids
 
 __all__ = ["Progress", "Runtime"]
 
@@ -68,6 +71,7 @@ class Runtime:
         self._inputs: Inputs | None = None
         self._intakes: dict[str, Intake] = {}
         self._has_published = False
+        self._stop = threading.Event()
         self.progress = Progress(offsets=storage.offsets)
 
     def run(self, stop: threading.Event) -> None:
@@ -75,32 +79,31 @@ class Runtime:
 
         Raises `StorageError` and the like for what does not pass by itself.
         """
+        self._stop = stop
         try:
             while not stop.is_set():
                 try:
-                    if self._inputs is None:
-                        self._start()
                     self.step(POLL_S)
                 except (Unreachable, RelayFailed) as error:
                     self._report("waiting", str(error))
-                    # What was drained and not committed is read again from the storage's offsets.
-                    self._close_inputs()
-                    stop.wait(RETRY_S if isinstance(error, Unreachable) else 0)
+                    stop.wait(RETRY_S)
         finally:
             self.close()
 
     def step(self, timeout_s: float) -> int:
-        """Take in and publish what has arrived; how many messages that was."""
-        engine, inputs = self._running()
-        drained = inputs.drain(timeout_s)
-        self.progress.lag = inputs.lag()
-        if not drained:
-            return 0
-        arrivals = [self._intakes[topic].read(messages) for topic, messages in drained.items()]
-        batch = engine.take_in(arrivals, inputs.next_offsets(drained))
-        self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
-        self._publish(batch)
-        return sum(map(len, drained.values()))
+        """Take in and publish what has arrived, or first find out how to go on; how much came.
+
+        After an exception the next step begins with what is committed and published.
+        """
+        try:
+            if self._inputs is None:
+                self._inputs = self._start()
+                return 0
+            return self._take_in(self._inputs, timeout_s)
+        except BaseException:
+            # What was drained and not committed is read again from the storage's offsets.
+            self._close_inputs()
+            raise
 
     def close(self) -> None:
         """Let go of Kafka and the registry; the storage is the caller's."""
@@ -108,8 +111,25 @@ class Runtime:
         self._relay.close()
         self._registry.close()
 
-    def _start(self) -> None:
-        """Find out what was published last, and go on after it."""
+    def _take_in(self, inputs: Inputs, timeout_s: float) -> int:
+        """One batch, stored and published; how many messages it was."""
+        drained = inputs.drain(timeout_s)
+        if not drained:
+            self._storage.prune()
+            self.progress.lag = inputs.lag()
+            return 0
+        arrivals = self._read(drained)
+        batch = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
+        self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
+        self._publish(batch)
+        self.progress.lag = inputs.lag()
+        return sum(map(len, drained.values()))
+
+    def _read(self, drained: dict[str, list[Message]]) -> list[Arrival]:
+        return [self._intakes[topic].read(messages) for topic, messages in drained.items()]
+
+    def _start(self) -> Inputs | None:
+        """Find out what was published last; the inputs after it, or None if told to stop."""
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
             self._intakes = {
@@ -117,15 +137,18 @@ class Runtime:
                 for each in self.plan.inputs
             }
         position = self._relay.open()
+        self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics()))
         if position is None:
             self._check_never_published()
-        elif not self._storage.knows(position):
-            self._recover(position)
+        elif not self._storage.knows(position) and not self._recover(position):
+            return None
         self._storage.published = position
         for batch in self._storage.unpublished(position):
             self._publish(batch)
-        self._inputs = self._open_inputs()
+        inputs = self._open_inputs()
+        self.progress.lag = inputs.lag()
         self._report("running", "")
+        return inputs
 
     def _publish(self, batch: Batch) -> None:
         if batch.outbox.num_rows:
@@ -141,10 +164,11 @@ class Runtime:
                 "published: its topics were made anew; remove the storage to start over"
             )
 
-    def _recover(self, position: Position) -> None:
+    def _recover(self, position: Position) -> bool:
         """The storage is torn, older or lost: what was published is the truth.
 
-        Takes in, muted, everything up to exactly the position; then goes on after it.
+        Takes in, muted, everything up to exactly the position; whether it got there before
+        it was told to stop. May be begun again at any point.
         """
         if self._has_published:
             raise StorageError(
@@ -154,18 +178,21 @@ class Runtime:
         self._check_not_ahead(position)
         inputs = self._open_inputs()
         try:
+            for gap in inputs.check_holds(position.offsets):
+                self._log(gap)
             while not inputs.has_reached(position.offsets):
-                drained = inputs.drain(POLL_S)
-                due = before(drained, position.offsets)
+                if self._stop.is_set():
+                    return False
+                self.progress.lag = inputs.lag()
+                due = before(inputs.drain(POLL_S), position.offsets)
                 if due:
-                    arrivals = [self._intakes[topic].read(each) for topic, each in due.items()]
-                    self._running_engine().take_in(
-                        arrivals, inputs.next_offsets(due), is_muted=True
-                    )
+                    offsets = inputs.next_offsets(due)
+                    self._running_engine().take_in(self._read(due), offsets, is_muted=True)
         finally:
             inputs.close()
         self._storage.adopt(position)
         self._log(f"recovered up to batch {position.batch}")
+        return True
 
     def _check_not_ahead(self, position: Position) -> None:
         """Raise where the storage has taken in what the published position never saw."""
@@ -186,11 +213,11 @@ class Runtime:
             self._inputs.close()
             self._inputs = None
 
-    def _running(self) -> tuple[Engine, Inputs]:
-        if self._inputs is None:
-            self._start()
-        assert self._inputs is not None  # noqa: S101 - what `_start` makes, for the type checker
-        return self._running_engine(), self._inputs
+    def _topics(self) -> list[str]:
+        """The topics that the storage's bookkeeping is about."""
+        inputs = [each.contract.topic for each in self.plan.inputs]
+        outputs = [each.contract.topic for each in self.plan.outputs]
+        return [position_topic(self.plan.product), *inputs, *outputs]
 
     def _running_engine(self) -> Engine:
         assert self._engine is not None  # noqa: S101 - what `_start` makes, for the type checker

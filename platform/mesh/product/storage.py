@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from mesh.product.duck import (
     table_exists,
     transaction,
 )
-from mesh.product.outbox import OUTBOX, Rejection
+from mesh.product.outbox import OUTBOX
+from mesh.product.rejection import Rejection
 from mesh.product.relay import Batch, Offsets, Position, offsets_from
 
 __all__ = ["Storage"]
@@ -42,19 +43,21 @@ create table mesh.outbox (
 );
 create table mesh.batches (id varchar, seq bigint, offsets varchar);
 create table mesh.quality (port varchar, rule varchar, field varchar, count_rejected bigint);
+create table mesh.topics (topic varchar, topic_id varchar);
 """
 
 
 class Storage:
     """The open storage of one product (or feed). One writer; readers use `reader`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self.connection, self._path = connection, path
         seq, offsets = connection.execute("select seq, offsets from mesh.state").fetchall()[0]
         self.seq = int(seq)
         self.offsets: Offsets = offsets_from(json.loads(offsets))
         # Set by the relay's success; pruned inside the next batch's transaction.
         self.published: Position | None = None
+        self._pruned: Position | None = None
 
     @classmethod
     def open(cls, path: Path, tables: Sequence[tuple[str, str, Contract]]) -> Storage:
@@ -76,7 +79,7 @@ class Storage:
         except duckdb.Error as error:
             connection.close()
             raise storage_error(path, error) from error
-        return cls(connection)
+        return cls(connection, path)
 
     def close(self) -> None:
         """Close the file."""
@@ -86,11 +89,6 @@ class Storage:
         """A second connection of this process, for a thread that only reads."""
         return self.connection.cursor()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was ever taken in."""
-        return not self.offsets
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One batch, whole or not at all. Raises `StorageError` (a full disk, for one)."""
@@ -99,10 +97,22 @@ class Storage:
                 self._prune()
                 yield
         except duckdb.Error as error:
-            raise StorageError(f"the internal storage refused a batch: {error}") from error
+            raise StorageError(
+                f"the internal storage refused a batch: {str(error).splitlines()[0]}; nothing of "
+                "it is kept: make room, and it is taken in again"
+            ) from error
+        self._pruned = self.published
+
+    def prune(self) -> None:
+        """Drop what is published now, not with the next batch: it may be personal."""
+        if self.published != self._pruned:
+            with self.transaction():
+                pass
 
     def insert(self, schema: str, table: str, rows: pa.Table) -> None:
         """Append *rows*, by column name."""
+        if not rows.num_rows:
+            return
         self.connection.register("_rows", rows)
         try:
             self.connection.execute(
@@ -185,7 +195,7 @@ class Storage:
     def adopt(self, position: Position) -> None:
         """Go on after *position*, which another storage wrote: what was published is the truth."""
         text = json.dumps(self.offsets)
-        with transaction(self.connection):
+        with self.transaction():
             self.connection.execute("delete from mesh.outbox")
             self.connection.execute("delete from mesh.batches")
             self.connection.execute("update mesh.state set seq = ?", [position.seq])
@@ -193,6 +203,23 @@ class Storage:
                 "insert into mesh.batches values (?, ?, ?)", [position.batch, position.seq, text]
             )
         self.seq = position.seq
+
+    def recognize(self, topic_ids: Mapping[str, str]) -> None:
+        """Remember the topics that offsets and position belong to.
+
+        Raises `StorageError` where one of them was made anew since.
+        """
+        known = dict(self.connection.execute("select topic, topic_id from mesh.topics").fetchall())
+        changed = [name for name, id_ in topic_ids.items() if known.get(name, id_) != id_]
+        if changed:
+            raise StorageError(
+                f"{', '.join(sorted(changed))} was made anew since it was last used: what "
+                f"{self._path} holds belongs to the old one; remove the file to start over"
+            )
+        new = [(name, id_) for name, id_ in topic_ids.items() if name not in known]
+        if new:
+            with self.transaction():
+                self.connection.executemany("insert into mesh.topics values (?, ?)", new)
 
     def _prune(self) -> None:
         """Drop what is published, inside the transaction that was opened for a batch."""

@@ -3,8 +3,8 @@
     with open_workbench(backbone, source=Path("."), folder=tmp_path) as bench:
         bench.feed("call-center", calls)
         with bench.running("call-center") as runtime:
-            bench.settle(runtime)
-            rows = bench.rows("call-center", "calls")
+            bench.settle(runtime, len(calls))
+        rows = bench.rows("call-center", "calls")
 
 The copy differs from the source in its domain names only, and so in every topic's name: no
 test sees another's topics.
@@ -12,18 +12,22 @@ test sees another's topics.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Principal
+from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
 from mesh.contract.project import Project, load_project
 from mesh.control.provision import Provisioned, provision
@@ -34,6 +38,7 @@ from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.testing.backbone import Backbone
+from mesh.testing.messages import decode, encode, read_all, send_all
 
 __all__ = ["Workbench", "open_workbench"]
 
@@ -48,6 +53,7 @@ class Workbench:
     backbone: Backbone
     root: Path
     home: Home
+    registry: Registry
 
     def project(self) -> Project:
         """The project, read anew, so that a test may edit its files."""
@@ -77,20 +83,61 @@ class Workbench:
 
     def feed_batches(self, product: str, batches: Sequence[FileBatch]) -> Fed:
         """Send batches, bad lines and all."""
-        project = self.project()
-        port = next(each for each in project.product(product).inputs if each.system)
-        contract = project.input_contract(port)
         kept: list[BadLine] = []
+        with self.feeding(product) as feed:
+            return [Fed(), *feed.run(batches, kept.extend)][-1]
+
+    @contextmanager
+    def feeding(self, product: str) -> Iterator[Feed]:
+        """The open feed of the product's system."""
+        contract, system = self.staging(product)
         feed = Feed(
             contract,
             self.home.feed(contract.id),
             endpoint=self.backbone.endpoint,
-            principal=self.principal(str(port.system)),
+            principal=system,
         )
         try:
-            return [Fed(), *feed.run(batches, kept.extend)][-1]
+            yield feed
         finally:
             feed.close()
+
+    def staging(self, product: str) -> tuple[Contract, Principal]:
+        """The contract of the product's staging topic, and the system that writes it."""
+        project = self.project()
+        port = next(each for each in project.product(product).inputs if each.system)
+        return project.input_contract(port), self.principal(str(port.system))
+
+    def send(self, product: str, messages: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
+        """Write raw messages (arguments of `Producer.produce`) as the product's system does.
+
+        Returns the partition and offset of each.
+        """
+        contract, system = self.staging(product)
+        return send_all(self.backbone.endpoint.client(system), contract.topic, messages)
+
+    def encoded(self, contract: Contract, row: Mapping[str, Any]) -> bytes:
+        """*row* as a value of *contract*'s topic, its rules unchecked."""
+        return encode(self.registry, contract, row)
+
+    def decoded(self, messages: Iterable[Message]) -> list[Any]:
+        """The values of messages, read by their schema in the registry; None for tombstones."""
+        values = [message.value() for message in messages]
+        return [None if each is None else decode(self.registry, each) for each in values]
+
+    def rows(self, product: str, port: str, schema: str = "main") -> list[dict[str, Any]]:
+        """What the storage of a product that does not run holds of a port."""
+        with duckdb.connect(str(self.home.storage(product)), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            table = connection.sql(f'select * from "{schema}"."{port}"').to_arrow_table()
+        found: list[dict[str, Any]] = table.to_pylist()
+        return found
+
+    def environment(self) -> dict[str, str]:
+        """The environment by which `python -m mesh …` works on this project."""
+        others = {name: value for name, value in os.environ.items() if "MESH_" not in name}
+        own = {"MESH_HOME": str(self.home.path), "MESH_PROJECT": str(self.root)}
+        return {**others, **self.backbone.environment(), **own}
 
     @contextmanager
     def running(self, product: str) -> Iterator[Runtime]:
@@ -127,42 +174,8 @@ class Workbench:
 
     def messages(self, topic: str) -> list[Message]:
         """Everything that is on *topic* and committed, as the administrator reads it."""
-        consumer = Consumer(
-            {
-                **self.backbone.endpoint.client(self.backbone.admin, self.backbone.admin_mechanism),
-                "group.id": f"workbench.{secrets.token_hex(4)}",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 10,
-            }
-        )
-        try:
-            return read_all(consumer, topic)
-        finally:
-            consumer.close()
-
-
-def read_all(consumer: Consumer, topic: str) -> list[Message]:
-    """Read every partition of *topic* to its end."""
-    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    found: list[Message] = []
-    open_ends = len(partitions)
-    deadline = time.monotonic() + SETTLE_TIMEOUT_S
-    while open_ends and time.monotonic() < deadline:
-        message = consumer.poll(0.5)
-        if message is None:
-            continue
-        error = message.error()
-        if error is None:
-            found.append(message)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            open_ends -= 1
-        else:
-            raise KafkaException(error)
-    return found
+        backbone = self.backbone
+        return read_all(backbone.endpoint.client(backbone.admin, backbone.admin_mechanism), topic)
 
 
 @contextmanager
@@ -180,6 +193,8 @@ def open_workbench(backbone: Backbone, *, source: Path, folder: Path) -> Iterato
         for domain in domains:
             text = text.replace(domain, f"{mark}-{domain}")
         path.write_text(text, encoding="utf-8")
-    bench = Workbench(backbone=backbone, root=root, home=Home.open(folder / "home"))
-    bench.provision()
-    yield bench
+    with Registry(backbone.endpoint) as registry:
+        home = Home.open(folder / "home")
+        bench = Workbench(backbone=backbone, root=root, home=home, registry=registry)
+        bench.provision()
+        yield bench

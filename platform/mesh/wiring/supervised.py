@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 
 from mesh.backbone.admin import Admin
 from mesh.backbone.embedded import EmbeddedBackbone
 from mesh.backbone.endpoint import RUN_FILE as ENDPOINT_FILE
-from mesh.backbone.endpoint import Endpoint, Principal, find_endpoint
+from mesh.backbone.endpoint import Endpoint, find_endpoint
 from mesh.backbone.process import Command
 from mesh.contract.project import Project, load_project
 from mesh.control.provision import provision
 from mesh.control.running import LOCK
-from mesh.control.supervisor import Service, Supervisor
-from mesh.errors import MeshError, SettingsError
+from mesh.control.service import Service
+from mesh.control.supervisor import Supervisor
+from mesh.errors import MeshError
 from mesh.home import Home, locked
 from mesh.observe.status import ask_status
 from mesh.settings import Settings
+from mesh.wiring.external import external_admin
 
-__all__ = ["address_of", "external_admin", "supervise"]
+__all__ = ["READY", "supervise"]
 
-
+# What whoever started us in the background says when it has seen that all is ready.
+READY = b"ready\n"
 BACKBONE_TIMEOUT_S = 90.0
 PRODUCTS_TIMEOUT_S = 60.0
 
 
-def supervise(settings: Settings, home: Home) -> None:
+def supervise(
+    settings: Settings,
+    home: Home,
+    *,
+    report: Callable[[str], None] = lambda _: None,
+    starter: int | None = None,
+) -> None:
     """Run the whole mesh of *settings* in this process until a signal stops it.
 
+    *report* is told each step; *starter* is the descriptor of a pipe from
+    whoever waits for us to be ready.
     Raises `AlreadyRunning` where one runs in this home, and whatever stopped the start,
     which is also written to `run/mesh.json`.
     """
     with locked(home.run / LOCK, f"the mesh of {home.path}"):
-        supervisor = Supervisor(home=home, pid=os.getpid())
+        supervisor = Supervisor(home=home, pid=os.getpid(), report=report)
         supervisor.listen_for_signals()
+        if starter is not None:
+            threading.Thread(target=stop_without, args=(starter,), daemon=True).start()
         backbone = (
             None
             if settings.is_external
@@ -50,7 +65,7 @@ def supervise(settings: Settings, home: Home) -> None:
             raise
         except Exception as error:
             # A fault of ours: the log has all of it, whoever waits is told where.
-            supervisor.error = f"{type(error).__name__}: {error} (see {home.logs})"
+            supervisor.error = f"{type(error).__name__}: {error} (its log: {home.log})"
             raise
         finally:
             supervisor.stop()
@@ -60,6 +75,16 @@ def supervise(settings: Settings, home: Home) -> None:
             supervisor.end()
 
 
+def stop_without(starter: int) -> None:
+    """Stop this process if *starter* closes its end before it has seen that all is ready.
+
+    So a start that was interrupted, however, leaves nothing behind.
+    """
+    # Not through a buffered file: its lock, held by a waiting thread, breaks Python's own end.
+    if os.read(starter, len(READY)) != READY:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def run_mesh(supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackbone | None) -> None:
     """Start everything in order, then watch it until told to stop."""
     home = supervisor.home
@@ -67,7 +92,7 @@ def run_mesh(supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackb
     project = load_project(settings.project)
     if backbone is None:
         endpoint = find_endpoint(settings, home)
-        admin = external_admin(settings, endpoint)
+        admin = external_admin(settings, home, endpoint)
     else:
         backbone.install(settings.maven_mirror, lambda *_: None, offline=settings.offline)
         endpoint, admin = start_backbone(supervisor, backbone)
@@ -104,18 +129,6 @@ def start_backbone(supervisor: Supervisor, backbone: EmbeddedBackbone) -> tuple[
     return endpoint, Admin(endpoint, backbone.admin, backbone.admin_mechanism)
 
 
-def external_admin(settings: Settings, endpoint: Endpoint) -> Admin:
-    """The administrator that the settings name."""
-    if settings.sasl_username is None or settings.sasl_password is None:
-        raise SettingsError(
-            "an external Kafka needs its administrator, who makes users, topics and rights: "
-            "set MESH_SASL_USERNAME and MESH_SASL_PASSWORD"
-        )
-    secret = settings.sasl_password.get_secret_value()
-    admin = Principal(name=settings.sasl_username, secret=secret)
-    return Admin(endpoint, admin, settings.admin_mechanism)
-
-
 def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: Admin) -> None:
     """Principals, rights, topics and schemas, unless we are to stop."""
     if supervisor.should_stop:
@@ -143,7 +156,7 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
             kind=kind,
             command=mesh_command(settings, home, name, arguments),
             is_ready=lambda name=name: is_running(home, name),  # type: ignore[misc]  # bound early
-            address=lambda name=name: address_of(home, name),  # type: ignore[misc]  # bound early
+            address=lambda name=name: home.address(name),  # type: ignore[misc]  # bound early
         )
         for name, kind, arguments in own
     ]
@@ -156,8 +169,8 @@ def mesh_command(settings: Settings, home: Home, name: str, arguments: tuple[str
         argv=(sys.executable, "-P", "-m", "mesh", *arguments),
         env={
             **inherited(os.environ),
-            "MESH_HOME": str(home.path),
-            "MESH_PROJECT": str(settings.project),
+            **settings.paths(),
+            "MESH_DEBUG": "true",  # its log is the place for a traceback
         },
         cwd=settings.project,
         log=home.logs / f"{name}.log",
@@ -182,14 +195,11 @@ def start_warmup(supervisor: Supervisor, backbone: EmbeddedBackbone | None) -> N
     supervisor.services.append(task)
 
 
-def address_of(home: Home, name: str) -> str | None:
-    """Where a process of ours says it listens."""
-    document = home.read_run(f"{name}.json")
-    return str(document["address"]) if document else None
-
-
 def is_running(home: Home, name: str) -> bool:
-    """Whether the process answers and says that it runs."""
-    address = address_of(home, name)
+    """Whether the process answers and does its work.
+
+    Rebuilding a storage is work too, and may take longer than anybody wants to wait.
+    """
+    address = home.address(name)
     status = ask_status(address, 1.0) if address else None
-    return status is not None and status.get("state") == "running"
+    return status is not None and status.get("state") in ("running", "recovering")

@@ -1,0 +1,51 @@
+"""Where rows come from: the messages of a batch by place, time and trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from confluent_kafka import Message
+
+__all__ = ["CAUSES", "INSTANT", "causes_of", "trace_of"]
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+# Where a batch's rows came from, in the order of their `_cause`.
+CAUSES = pa.schema(
+    [
+        ("topic", pa.string()),
+        ("partition", pa.int32()),
+        ("offset", pa.int64()),
+        ("time", INSTANT),
+        ("trace", pa.string()),
+    ]
+)
+
+
+def causes_of(messages: Sequence[Message]) -> pa.Table:
+    """Where each message stands in Kafka, when the broker or its writer stamped it, its trace."""
+    # A message without a time says -1.
+    times = [max(0, message.timestamp()[1]) for message in messages]
+    return pa.table(
+        {
+            "topic": [message.topic() for message in messages],
+            "partition": [message.partition() for message in messages],
+            "offset": [message.offset() for message in messages],
+            # Kafka counts milliseconds, we microseconds.
+            "time": pc.multiply(pa.array(times, pa.int64()), 1000).cast(INSTANT),
+            "trace": [trace_of(message) for message in messages],
+        },
+        schema=CAUSES,
+    )
+
+
+def trace_of(message: Message) -> str | None:
+    """The message's W3C `traceparent`, if it has one that is text."""
+    headers: Any = message.headers()  # a list of pairs, which its annotation leaves out
+    for name, value in headers or ():
+        if name == "traceparent":
+            return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+    return None

@@ -1,0 +1,113 @@
+"""The demo: it holds, it cleans up, and meanwhile nobody opens another's storage."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.life import ROOT, Mesh, opened
+
+pytestmark = pytest.mark.broker
+
+STEPS = 6
+
+
+@pytest.fixture
+def mesh(tmp_path):
+    with opened(tmp_path / "home") as found:
+        yield found
+
+
+class Watch:
+    """Looks again and again who has a storage open, by /proc, until the block ends."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.seen: set[tuple[str, tuple[str, ...]]] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look_on(self) -> None:
+        while not self._stop.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    self._look_at(process)
+
+    def _look_at(self, process: Path) -> None:
+        for each in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = str(each.readlink())
+                if target.startswith(f"{self.home}/products/"):
+                    words = (process / "cmdline").read_bytes().decode().split("\0")
+                    product = target.split("/products/")[1].split("/")[0]
+                    self.seen.add((product, tuple(words[-3:-1])))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc, as Linux has it")
+def test_each_storage_is_open_in_its_own_products_process_only_over_a_whole_demo(mesh: Mesh):
+    with Watch(mesh.home) as watch:
+        said = mesh.run("demo")
+
+    assert watch.seen == {("call-center", ("run", "call-center"))}
+    assert f"all {STEPS} steps hold" in said
+    assert said.count("   ✓ ") == STEPS
+    assert said.count("   $ mesh ") == STEPS
+    assert mesh.is_gone(1)
+    assert not mesh.home.exists()
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_kept_leaves_the_mesh_running_and_the_next_demo_on_it_holds(mesh: Mesh):
+    mesh.run("demo", "--keep")
+    pids = mesh.pids()
+    said = mesh.run("demo")
+
+    assert f"all {STEPS} steps hold" in said
+    assert "ran before this demo and goes on" in said
+    assert mesh.pids() == pids
+    mesh.run("down")
+    assert mesh.home.exists()
+    assert mesh.is_gone(1)
+
+
+def test_a_demo_that_fails_half_way_says_so_and_leaves_nothing(mesh: Mesh, tmp_path):
+    root = tmp_path / "project"
+    for name in ("products", "company"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    people = root / "company" / "people.yaml"
+    people.write_text(people.read_text().replace("name: ada", "name: adam"))
+    done = mesh.result("demo", MESH_PROJECT=str(root))
+
+    assert done.returncode == 1
+    assert done.stdout.count("   ✓ ") == 3
+    assert "'ada'" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert mesh.is_gone(1)
+    assert not mesh.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "number"), [("1. ", signal.SIGINT), ("3. ", signal.SIGINT), ("3. ", signal.SIGTERM)]
+)
+def test_a_demo_that_is_interrupted_leaves_nothing(mesh: Mesh, step, number):
+    demo = mesh.start("demo")
+    demo.until_said(step)
+    code = demo.end_by(number)
+
+    assert code == (130 if number == signal.SIGINT else 128 + number)
+    assert "Traceback" not in demo.said
+    assert mesh.is_gone(2)
+    assert not mesh.home.exists()

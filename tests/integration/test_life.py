@@ -1,0 +1,216 @@
+"""The life of a mesh: up, down, what survives, what is restarted, what is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.life import ROOT, Mesh, opened, wait_until
+
+pytestmark = pytest.mark.broker
+
+SERVICES = ["kafka", "registry", "access", "call-center"]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A mesh of this module, up, with 100 calls."""
+    with opened(tmp_path_factory.mktemp("life") / "home") as mesh:
+        mesh.run("up")
+        mesh.run("feed", "call-center", "--calls", "100")
+        wait_until(lambda: mesh.has_calls(100))
+        yield mesh
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    with opened(tmp_path / "a home") as mesh:
+        yield mesh
+
+
+def test_a_second_up_says_that_the_mesh_runs_and_changes_nothing(running: Mesh):
+    before = running.pids()
+    said = running.run("up")
+
+    assert "already runs" in said
+    assert running.pids() == before
+
+
+def test_status_as_json_has_the_shape_that_is_promised(running: Mesh):
+    document = running.status()
+
+    assert document["state"] == "running"
+    assert [each["name"] for each in document["services"]] == SERVICES
+    for each in document["services"]:
+        assert {"name", "kind", "state", "address", "pid", "restarts", "reason"} <= set(each)
+        assert each["state"] == "running"
+        assert psutil.pid_exists(each["pid"])
+    product = document["services"][-1]
+    assert product["kind"] == "product"
+    assert product["rows"] == {"calls": 100}
+    assert product["lag"] == 0
+    assert product["rejected"] == 0
+    assert 0 <= product["freshness_s"] < 60
+
+
+@pytest.mark.parametrize("killed", [("call-center", "access"), ("registry", "kafka")])
+def test_what_is_killed_is_started_again_and_rows_go_on_flowing(running: Mesh, killed):
+    before = running.calls()
+    pids = running.pids()
+    for name in killed:
+        os.kill(pids[name], signal.SIGKILL)
+
+    wait_until(lambda: all(running.service(name)["pid"] is None for name in killed))
+    for name in killed:
+        assert running.service(name)["reason"] == "killed by SIGKILL"
+    wait_until(lambda: states(running) == {"running"})
+    assert [running.service(name)["restarts"] for name in killed] == [1, 1]
+    running.run("feed", "call-center", "--calls", str(before + 50))
+    wait_until(lambda: running.has_calls(before + 50))
+    assert len(running.run("read", "calls", "--limit", "3").splitlines()) == 4
+
+
+def test_a_product_whose_kafka_dies_waits_for_it_and_goes_on(running: Mesh):
+    log = running.home / "logs" / "call-center.log"
+    before = len(log.read_text())
+    os.kill(running.pids()["kafka"], signal.SIGKILL)
+
+    wait_until(lambda: "waiting: Kafka does not answer" in log.read_text()[before:])
+    wait_until(lambda: log.read_text().endswith("Z running\n"))
+    wait_until(lambda: states(running) == {"running"})
+
+
+def states(mesh: Mesh) -> set[str]:
+    """How all services are."""
+    return {each["state"] for each in mesh.status()["services"]}
+
+
+def test_a_second_process_of_a_product_says_who_holds_its_storage(running: Mesh):
+    said = running.run("run", "call-center", code=1)
+
+    assert f"already runs (pid {running.pids()['call-center']}" in said
+    assert said.count("\n") == 1
+
+
+def test_what_was_stored_is_there_after_a_stop_and_a_start(running: Mesh):
+    before = running.calls()
+    began = time.monotonic()
+    running.run("down")
+    took = time.monotonic() - began
+    assert "no mesh runs" in running.run("down")
+    assert running.status() == {
+        "state": "stopped",
+        "home": str(running.home),
+        "services": [],
+        "warnings": [],
+    }
+    assert running.is_gone(0.5)
+    assert not list((running.home / "run").glob("*.json"))
+    running.run("up")
+
+    assert running.calls() == before
+    assert took < 8  # 5 s is the promise; the machine of a test may be busy
+
+
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [
+        ("starting", signal.SIGINT),
+        ("waiting for kafka", signal.SIGKILL),
+        ("making topics", signal.SIGHUP),
+        ("making schemas", signal.SIGTERM),
+        ("waiting for access", signal.SIGINT),
+    ],
+)
+def test_a_start_that_is_interrupted_leaves_no_process(fresh: Mesh, step, number):
+    up = fresh.start("up")
+    up.until_said(step)
+    code = up.end_by(number)
+
+    assert code == {signal.SIGKILL: -9, signal.SIGINT: 130}.get(number, 128 + number)
+    assert fresh.is_gone(8)
+    assert "Traceback" not in up.said
+    assert fresh.status()["state"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_is_left_after_the_supervisor_is_ended(fresh: Mesh, number):
+    fresh.run("up")
+    assert len(fresh.processes()) >= 5
+    supervisor = psutil.Process(fresh.pids()["kafka"]).parent()
+    supervisor.send_signal(number)
+
+    assert fresh.is_gone()
+    assert fresh.status()["state"] == "stopped"
+    assert "not running" in fresh.run("read", "calls", code=1)
+
+
+def test_a_mesh_in_the_foreground_says_what_it_does_and_ends_with_ctrl_c(fresh: Mesh):
+    up = fresh.start("up", "--foreground")
+    up.until_said("all is ready")
+    code = up.end_by(signal.SIGINT)
+
+    assert code == 0
+    assert "waiting for kafka" in up.said
+    assert up.said.endswith("the mesh is stopped\n")
+    assert fresh.is_gone(0.5)
+
+
+@pytest.mark.slow
+def test_two_meshes_in_two_folders_run_side_by_side(fresh: Mesh, tmp_path):
+    with opened(tmp_path / "other home") as other:
+        fresh.run("up")
+        other.run("up")
+        fresh.run("feed", "call-center", "--calls", "100")
+        other.run("feed", "call-center", "--calls", "200")
+
+        assert (fresh.calls(), other.calls()) == (100, 200)
+        addresses = [s["address"] for m in (fresh, other) for s in m.status()["services"]]
+        assert len(set(addresses)) == 8
+        fresh.run("down")
+        assert fresh.is_gone(1)
+        assert other.calls() == 200
+        other.run("down")
+
+
+def test_on_a_terminal_progress_stands_in_one_line_and_elsewhere_in_many(fresh: Mesh):
+    shown = on_a_terminal(fresh, "up")
+    assert shown.count("\n") == 1
+    assert shown.count("\r\x1b[2K[") > 3
+    assert "the mesh is ready" in shown.splitlines()[-1]
+
+    assert "\x1b[1m" in on_a_terminal(fresh, "status")
+    status = fresh.run("status")
+    assert "\x1b" not in status
+    piped = fresh.run("down")
+    assert "\x1b" not in piped
+    assert piped.count("\n") == 2
+
+
+def on_a_terminal(mesh: Mesh, *arguments: str) -> str:
+    """Run a command on a terminal of its own; all that it shows there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mesh", *arguments],
+        cwd=ROOT,
+        env={**mesh.environment(), "TERM": "xterm", "COLUMNS": "120"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that nobody holds the other end
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.wait(10) == 0
+    return shown.decode().replace("\r\n", "\n")
