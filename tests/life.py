@@ -29,7 +29,7 @@ def wait_until(holds: Callable[[], Any], timeout_s: float = TIMEOUT_S) -> Any:
     end = time.monotonic() + timeout_s
     while not (found := holds()):
         assert time.monotonic() < end, f"it did not come to hold within {timeout_s:.0f} s"
-        time.sleep(0.05)
+        time.sleep(0.02)
     return found
 
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 from confluent_kafka import Message
 
 from mesh.product.plan import plan_product
-from mesh.product.relay import Batch, Relay, RelayFailed, produce
+from mesh.product.position import Batch
+from mesh.product.relay import Relay, RelayFailed, produce
 from mesh.product.systems import find_systems
 from mesh.testing import Workbench
 
@@ -115,6 +116,15 @@ def quality(bench: Workbench) -> Counter[str]:
     for row in bench.rows(PRODUCT, "quality", "mesh"):
         found[row["rule"]] += row["count_rejected"]
     return found
+
+
+def assert_each_once(bench: Workbench, many: int) -> None:
+    """The storage and the topic hold the first *many* calls, each once."""
+    expected = ids_of(calls(many))
+
+    assert published_ids(bench) == expected
+    assert stored_ids(bench) == expected
+    assert stored_ids(bench, "input", "finished_calls") == expected
 
 
 def make_anew(bench: Workbench, topic: str) -> None:

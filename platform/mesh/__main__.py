@@ -1,8 +1,25 @@
-"""`python -m mesh`: the same as the command `mesh`."""
+"""The command `mesh`, also as `python -m mesh`.
+
+Imports nothing until it can answer to Ctrl-C in one word: the rest takes a while to import.
+"""
 
 from __future__ import annotations
 
-from mesh.cli.main import main
+import sys
+
+__all__ = ["run"]
+
+
+def run() -> None:
+    """Run the command line of this process."""
+    try:
+        from mesh.cli.main import main
+
+        main()
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        sys.exit(130)
+
 
 if __name__ == "__main__":
-    main()
+    run()

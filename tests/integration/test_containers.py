@@ -48,13 +48,13 @@ def containers_here() -> list[str]:
 
 
 def test_a_killed_session_leaves_nothing_for_the_next_one():
-    session = subprocess.Popen(
-        [sys.executable, "-c", SESSION], stdout=subprocess.PIPE, text=True, env={**os.environ}
-    )
-    assert session.stdout is not None
-    assert session.stdout.readline().startswith("127.0.0.1:")
-    session.send_signal(signal.SIGKILL)
-    session.wait()
+    environment = {**os.environ, "TESTCONTAINERS_RYUK_DISABLED": "true"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SESSION], stdout=subprocess.PIPE, text=True, env=environment
+    ) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline().startswith("127.0.0.1:")
+        session.send_signal(signal.SIGKILL)
     abandoned = [mark for mark in containers_here() if not is_alive(mark)]
 
     with containers():

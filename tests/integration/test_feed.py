@@ -205,27 +205,6 @@ def test_a_feed_whose_publication_fails_at_any_point_sends_each_line_once(workbe
     assert len(set(keys_of(staged(workbench)))) == len(staged(workbench)) == 100
 
 
-def test_a_feed_that_breaks_off_goes_on_where_it_stopped(workbench, tmp_path):
-    path = write(tmp_path, "long.csv", lines(100))
-    contract = workbench.contract(STAGING)
-
-    def broken():
-        batches = read_file(
-            path, load_mapping(mapping_path(workbench), contract), contract, batch_rows=10
-        )
-        for number, batch in enumerate(batches):
-            if number == 4:
-                raise OSError("the disk went away")
-            yield batch
-
-    with pytest.raises(OSError, match="went away"):
-        workbench.feed_batches(PRODUCT, broken())
-    fed = feed_file(workbench, path)
-
-    assert (fed.count_new, fed.count_known) == (60, 40)
-    assert len(set(keys_of(staged(workbench)))) == len(staged(workbench)) == 100
-
-
 def test_a_second_feed_at_the_same_time_is_told_who_feeds(workbench, tmp_path):
     path = write(tmp_path, "one.csv", lines(1))
 

@@ -12,7 +12,6 @@ import pytest
 from mesh.backbone.wire import frame
 from mesh.testing import open_workbench
 from tests.stream import (
-    CALLS,
     PRODUCT,
     STAGING,
     calls,
@@ -51,14 +50,6 @@ def among_good(bench, start: int, bad):
     assert set(ids_of(calls(3, start))) <= set(published_ids(bench))
     found = {(each["partition"], each["offset"]): each for each in set_aside(bench)}
     return [found.get(place) for place in (places[1], *places[3:-1])]
-
-
-def edit(bench, name: str, old: str, new: str) -> None:
-    """Change a file of the call center."""
-    path = bench.root / "products" / "call_center" / name
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 def test_what_cannot_be_read_is_set_aside_with_its_bytes_origin_rule_and_reason(bench):
@@ -215,44 +206,6 @@ def test_a_batch_of_nothing_but_bad_messages_stops_nothing(bench):
 
     assert quality(bench)["message"] == before + 300
     assert among_good(bench, 70, [{"key": b"k", "value": b"no"}])[0]["rule"] == "message"
-
-
-def test_our_own_row_that_breaks_its_contract_is_refused_and_the_rest_go_on(workbench):
-    edit(workbench, "contracts/calls.odcs.yaml", "minimum: 0", "minimum: 60")
-    workbench.provision()
-    fed = calls(40).to_pylist()
-    short = {row["call_id"] for row in fed if row["ended_at"] - row["started_at"] < MINUTE}
-    assert 0 < len(short) < 40
-    workbench.feed(PRODUCT, calls(40))
-
-    run(workbench, 40)
-
-    assert set(published_ids(workbench)) == {row["call_id"] for row in fed} - short
-    assert len(stored_ids(workbench)) == 40 - len(short)
-    kept = refused(workbench)
-    assert {json.loads(each["value"])["call_id"] for each in kept} == short
-    assert {(each["field"], each["rule"], each["port"]) for each in kept} == {
-        ("duration_s", "duration_s.minimum", CALLS)
-    }
-    assert quality(workbench) == {"duration_s.minimum": len(short)}
-
-
-def test_a_row_for_which_the_query_fails_is_refused_and_the_rest_go_on(workbench):
-    number = "cast(cast(site as integer) as varchar)"
-    failing = f"        case when queue = 'billing' then {number} else site end as site,"
-    edit(workbench, "calls.sql", "        site,", failing)
-    fed = calls(40).to_pylist()
-    billing = {row["call_id"] for row in fed if row["queue"] == "billing"}
-    assert 0 < len(billing) < 40
-    workbench.feed(PRODUCT, calls(40))
-
-    run(workbench, 40)
-
-    assert set(published_ids(workbench)) == {row["call_id"] for row in fed} - billing
-    kept = refused(workbench)
-    assert {json.loads(each["value"])["call_id"] for each in kept} == billing
-    assert {each["rule"] for each in kept} == {"sql"}
-    assert all("Could not convert" in each["reason"] for each in kept)
 
 
 def test_while_the_registry_is_away_nothing_is_set_aside(workbench):

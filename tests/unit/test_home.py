@@ -73,7 +73,7 @@ def test_a_secret_is_long_private_and_each_has_its_own(home):
 
 
 def test_a_principal_without_a_secret_is_named_with_what_makes_one(home):
-    with pytest.raises(SettingsError, match="'nobody'.*mesh up"):
+    with pytest.raises(SettingsError, match=r"'nobody'.*mesh up"):
         home.secret("nobody")
 
 

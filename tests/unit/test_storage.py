@@ -13,7 +13,7 @@ import pytest
 
 from mesh.errors import StorageError
 from mesh.product.outbox import OUTBOX, no_messages
-from mesh.product.relay import Position
+from mesh.product.position import Position
 from mesh.product.storage import Storage
 from tests.mapped import notes_contract
 

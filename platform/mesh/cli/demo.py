@@ -35,8 +35,15 @@ class Step:
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the mesh running at the end.")
+@click.option(
+    "--backbone",
+    type=click.Choice(["embedded", "external"]),
+    default="embedded",
+    show_default=True,
+    help="external: start nothing; feed and read the mesh that the settings name.",
+)
 @click.pass_obj
-def demo(app: App, *, keep: bool) -> None:
+def demo(app: App, *, keep: bool, backbone: str) -> None:
     r"""Start the mesh, feed it, read it, break a rule on purpose, and check every result.
 
     Takes about half a minute. At the end the mesh is stopped, and its state removed if this
@@ -47,20 +54,28 @@ def demo(app: App, *, keep: bool) -> None:
       mesh demo
       mesh demo --keep
     """
+    if backbone == "external":
+        take((FIND, *STEPS[1:]), app)
+        return
     is_new = not app.settings.home_path.exists()
     was_running = find_running(app.home) is not None
     try:
-        for number, step in enumerate(STEPS, 1):
-            click.echo(f"\n{number}. {step.title}\n   $ {step.command}")
-            click.echo(f"   ✓ {step.act(app)}")
+        take(STEPS, app)
     except BaseException:
         end(app, is_new=is_new, stays=was_running)
         raise
-    click.echo(f"\nall {len(STEPS)} steps hold")
     if keep:
         click.echo("the mesh stays: try `mesh status`, stop it with `mesh down`")
         return
     end(app, is_new=is_new, stays=was_running)
+
+
+def take(steps: tuple[Step, ...], app: App) -> None:
+    """Show each step, do it and check it."""
+    for number, step in enumerate(steps, 1):
+        click.echo(f"\n{number}. {step.title}\n   $ {step.command}")
+        click.echo(f"   ✓ {step.act(app)}")
+    click.echo(f"\nall {len(steps)} steps hold")
 
 
 def end(app: App, *, is_new: bool, stays: bool) -> None:
@@ -77,11 +92,22 @@ def start(app: App) -> str:
     """Start the mesh."""
     began = time.monotonic()
     lifecycle.start(app)
+    names = running(app)
+    return f"{len(names)} services run after {time.monotonic() - began:.0f} s: {', '.join(names)}"
+
+
+def find(app: App) -> str:
+    """Find what runs already."""
+    return f"there run {', '.join(running(app))}"
+
+
+def running(app: App) -> list[str]:
+    """The names of the services, all of which must run."""
     states = {
         str(each["name"]): each.get("state") for each in services(app) if each["kind"] != "task"
     }
-    check(set(states.values()) == {"running"}, f"not all runs: {states}")
-    return f"{len(states)} services run after {time.monotonic() - began:.0f} s: {', '.join(states)}"
+    check(set(states.values()) == {"running"}, f"not all runs: {states or 'nothing is there'}")
+    return list(states)
 
 
 def validate(app: App) -> str:
@@ -136,6 +162,7 @@ def refuse(app: App) -> str:
     return f"the broker refused {result['cases']} of {result['cases']} foreign writes"
 
 
+FIND = Step(title="Find the mesh that runs", command="mesh status", act=find)
 STEPS = (
     Step(title="Start Kafka, the registry and every product", command="mesh up", act=start),
     Step(

@@ -91,8 +91,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        interrupted()
     except MeshError as error:
         click.echo(f"mesh: {error}", err=True)
         sys.exit(error.exit_code)
@@ -101,8 +100,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
+        # How DuckDB passes on a Ctrl-C that came while it was busy.
+        if str(error) == "Query interrupted":
+            interrupted()
         show_fault(error)
         sys.exit(1)
+
+
+def interrupted() -> NoReturn:
+    """End after Ctrl-C."""
+    click.echo("interrupted", err=True)
+    sys.exit(130)
 
 
 def end_by_signal(number: int, frame: object) -> NoReturn:

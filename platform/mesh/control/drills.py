@@ -22,7 +22,9 @@ def foreign_write(project: Project, home: Home, endpoint: Endpoint) -> dict[str,
 
     The broker must refuse each, with TOPIC_AUTHORIZATION_FAILED.
     """
-    names = (*sorted(project.products), *project.systems, *sorted(project.people))
+    everyone = (*sorted(project.products), *project.systems, *sorted(project.people))
+    # On the host of a mesh in containers only some secrets are there to be tried.
+    names = [name for name in everyone if home.secret_path(name).exists()]
     cases, missed = 0, []
     for contract in project.contracts.values():
         for name in names:
@@ -33,7 +35,8 @@ def foreign_write(project: Project, home: Home, endpoint: Endpoint) -> dict[str,
             answer = try_to_write(endpoint, principal, contract.topic)
             if answer != KafkaError.TOPIC_AUTHORIZATION_FAILED:
                 missed.append(f"{name} -> {contract.topic}")
-    return {"drill": "foreign-write", "ok": not missed, "cases": cases, "missed": missed}
+    is_ok = cases > 0 and not missed
+    return {"drill": "foreign-write", "ok": is_ok, "cases": cases, "missed": missed}
 
 
 def try_to_write(endpoint: Endpoint, principal: Principal, topic: str) -> int | None:

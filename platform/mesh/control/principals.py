@@ -88,9 +88,10 @@ def input_rights(project: Project, product: Product, port: InputPort) -> Iterato
 
 
 def feeding(system: str, contract: Contract) -> Iterator[Right]:
-    """What an operational system may do: fill its staging topic, exactly once."""
+    """What an operational system may do: fill its staging topic, and read it back."""
     position = feed_topic(contract)
     yield from writing(system, contract.topic)
+    yield from reading(system, contract.topic)
     yield from writing(system, position)
     yield from reading(system, position)
     yield from transacting(system, position)

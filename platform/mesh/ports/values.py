@@ -1,7 +1,11 @@
-"""Rows as JSON values: instants in RFC 3339, decimals as text so that no digit is lost."""
+"""Rows as JSON values: instants in RFC 3339, decimals as text so that no digit is lost.
+
+What JSON has no number for is text too, as in the JSON form of Protocol Buffers.
+"""
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -24,6 +28,8 @@ def json_value(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, list):

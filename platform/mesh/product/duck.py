@@ -31,6 +31,7 @@ __all__ = [
 
 # Which message a kept row came from.
 ORIGIN = (("_partition", "INTEGER"), ("_offset", "BIGINT"))
+MEMORY_LIMIT = "128MB"
 ROWS_AS_JSON = "select to_json(r)::varchar from _rows r"
 
 
@@ -57,6 +58,8 @@ def as_json(rows: pa.Table) -> list[str]:
 def shut(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """*connection*, from which no file, extension or setting can be reached."""
     connection.execute("set TimeZone = 'UTC'")
+    # A product has 400 MB; DuckDB would take four fifths of the machine, and spills instead.
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection

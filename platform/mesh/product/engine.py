@@ -25,8 +25,8 @@ from mesh.product.outbox import (
     too_large,
 )
 from mesh.product.plan import Output, Plan
+from mesh.product.position import Batch, Offsets
 from mesh.product.rejection import Rejection, Rejector, of_failures, of_size, refused
-from mesh.product.relay import Batch, Offsets
 from mesh.product.storage import Storage
 from mesh.product.transform import CAUSE
 

@@ -25,7 +25,9 @@ from mesh.product.engine import publisher
 from mesh.product.intake import Checker
 from mesh.product.ledger import DIGEST, LINE, Judgement, Ledger
 from mesh.product.mapping import BadLine, FileBatch
-from mesh.product.relay import Position, Relay, RelayFailed
+from mesh.product.position import Position
+from mesh.product.readback import read_back
+from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids
 from mesh.product.transform import CAUSE
@@ -71,6 +73,7 @@ class Feed:
         self._endpoint, self._principal = endpoint, principal
         self._topics = (contract.topic, feed_topic(contract))
         self._checker = Checker()
+        self._is_open = False
         self._storage = Storage.open(folder / "ledger.duckdb", [])
         self._relay = Relay(
             endpoint,
@@ -83,6 +86,7 @@ class Feed:
             with Registry(endpoint) as registry:
                 self._publisher = publisher(contract, registry)
             self._resume()
+            self._is_open = True
         except BaseException:
             self.close()
             raise
@@ -154,7 +158,7 @@ class Feed:
         for attempt in range(RELAY_TRIES):
             position = self._relay.open()
             self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics))
-            self._check_ours(position)
+            self._make_ours(position)
             self._storage.published = position
             try:
                 for batch in self._storage.unpublished(position):
@@ -167,18 +171,25 @@ class Feed:
             else:
                 return
 
-    def _check_ours(self, position: Position | None) -> None:
-        """Raise `StorageError` where another ledger has fed the topic, or the topic is new."""
+    def _make_ours(self, position: Position | None) -> None:
+        """Learn what another ledger has fed: what is on the topic is the truth.
+
+        Raises `StorageError` where another one feeds now, or the topic is a new one.
+        """
         if position is None and not self._storage.is_outbox_whole():
             raise StorageError(
                 f"{self._contract.topic} was made anew since it was fed: "
                 "remove the folder feeds/ of the state folder to feed it again"
             )
         if position is not None and not self._storage.knows(position):
-            raise StorageError(
-                f"{self._contract.topic} was fed from another state folder: "
-                "feed it from there, where what was sent is remembered"
-            )
+            if self._is_open:
+                raise StorageError(
+                    f"{self._contract.topic} is being fed from another state folder: "
+                    "when that has ended, feed again; what is missing will be added"
+                )
+            chunks = read_back(self._endpoint, self._principal, self._contract.topic)
+            self._ledger.learn(chunks, forget=self._storage.waiting_keys())
+            self._storage.adopt(position)
 
     def _with_keys(self, table: pa.Table) -> pa.Table:
         """*table* with the contract's fields only, its key made from the line if it has none."""

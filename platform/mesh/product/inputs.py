@@ -13,7 +13,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.contract.model import Contract
 from mesh.errors import StorageError, TopicDiffers
-from mesh.product.relay import Offsets
+from mesh.product.position import Offsets
 
 __all__ = ["Inputs", "before"]
 
@@ -21,7 +21,7 @@ METADATA_TIMEOUT_S = 15.0
 # consume() slows down above this, measured.
 CHUNK = 1000
 # Bounds one Kafka transaction's fan-out, so that it ends well within its time-out.
-BATCH_ROWS = 20_000
+BATCH_ROWS = 10_000
 # Bounds a batch in memory where messages are large.
 BATCH_BYTES = 32 * 1024 * 1024
 
@@ -54,7 +54,11 @@ class Inputs:
                 "error_cb": self._note,
             }
         )
-        self._assign(offsets)
+        try:
+            self._assign(offsets)
+        except BaseException:
+            self._consumer.close()
+            raise
 
     def _assign(self, offsets: Offsets) -> None:
         """Start each partition where the storage stands, or at the first offset there is."""

@@ -109,25 +109,7 @@ class Intake:
         Raises `Unreachable` while a schema is not known here and the registry is away.
         """
         faults: dict[int, Fault] = {}
-        deletions: list[Deletion] = []
-        groups: dict[int, list[tuple[int, bytes]]] = {}
-        for index, message in enumerate(messages):
-            value = message.value()
-            # A tombstone's length is 0, so neither it nor its message is tested for truth.
-            if value is None:
-                key = message.key()
-                if key is None or not is_text(key):
-                    reason = "a tombstone must name its row by the message's key, as UTF-8 text"
-                    faults[index] = Fault(field=None, rule=KEY, reason=reason)
-                else:
-                    deletions.append(Deletion(cause=index, key=key))
-                continue
-            framed = unframe(value)
-            if isinstance(framed, Unreadable):
-                faults[index] = Fault(field=None, rule=MESSAGE, reason=framed.reason)
-                continue
-            schema_id, payload = framed
-            groups.setdefault(schema_id, []).append((index, payload))
+        deletions, groups = sorted_out(messages, faults)
         tables = [self._decoded(schema_id, group, faults) for schema_id, group in groups.items()]
         arrived = pa.concat_tables([self._empty, *tables])
         if len(tables) > 1:
@@ -199,6 +181,31 @@ class Intake:
             # What others have registered may be nothing that the mesh reads.
             return Unreadable(f"schema {schema_id} is not readable: {error}")
         return self._decoders[schema_id]
+
+
+def sorted_out(
+    messages: Sequence[Message], faults: dict[int, Fault]
+) -> tuple[list[Deletion], dict[int, list[tuple[int, bytes]]]]:
+    """Tombstones, and payloads by the schema that they name; what is neither goes to *faults*."""
+    deletions: list[Deletion] = []
+    groups: dict[int, list[tuple[int, bytes]]] = {}
+    for index, message in enumerate(messages):
+        value, key = message.value(), message.key()
+        # A tombstone's length is 0, so neither it nor its message is tested for truth.
+        if value is None:
+            if key is not None and is_text(key):
+                deletions.append(Deletion(cause=index, key=key))
+            else:
+                reason = "a tombstone must name its row by the message's key, as UTF-8 text"
+                faults[index] = Fault(field=None, rule=KEY, reason=reason)
+            continue
+        framed = unframe(value)
+        if isinstance(framed, Unreadable):
+            faults[index] = Fault(field=None, rule=MESSAGE, reason=framed.reason)
+            continue
+        schema_id, payload = framed
+        groups.setdefault(schema_id, []).append((index, payload))
+    return deletions, groups
 
 
 def rejection(message: Message, fault: Fault) -> Rejection:

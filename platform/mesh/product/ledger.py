@@ -7,10 +7,12 @@ Not here: the storage and the sending (`feed`).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+from confluent_kafka import Message
 
 __all__ = ["DIGEST", "LINE", "Judgement", "Ledger"]
 
@@ -41,9 +43,7 @@ class Ledger:
                 "row": pa.array(range(outbox.num_rows), pa.int64()),
                 "id": [digest(key) for key in outbox["key"].to_pylist()],
                 # The header names the schema, which may be registered anew under another id.
-                "content": [
-                    digest(value[SCHEMA_HEADER_BYTES:]) for value in outbox["value"].to_pylist()
-                ],
+                "content": [content_of(value) for value in outbox["value"].to_pylist()],
             }
         )
         self._connection.register("_sent", sent)
@@ -60,6 +60,37 @@ class Ledger:
             self._connection.unregister("_sent")
         self._connection.execute("insert into main.fed select id, content from judged where is_new")
         return Judgement(new=self._rows("is_new"), changed=self._rows("content <> held"))
+
+    def learn(self, chunks: Iterable[Sequence[Message]], forget: Iterable[bytes]) -> None:
+        """Record what another ledger has sent, in *chunks*; and *forget* what never was sent."""
+        self._insert_each("_forgotten", [(digest(key), None) for key in forget])
+        self._connection.execute(
+            "delete from main.fed where id in (select id::uuid from _forgotten)"
+        )
+        for chunk in chunks:
+            # An erased record is known by its key alone.
+            found = [
+                (digest(message.key() or b""), content_of(message.value())) for message in chunk
+            ]
+            self._insert_each("_found", found)
+            self._connection.execute(
+                "insert into main.fed select id::uuid, last(content)::uuid from _found"
+                " where id::uuid not in (select id from main.fed) group by id"
+            )
+
+    def _insert_each(self, table: str, rows: Sequence[tuple[str, str | None]]) -> None:
+        """A temporary table of ids and contents."""
+        arrow = pa.table(
+            {
+                "id": pa.array([id_ for id_, _ in rows], pa.string()),
+                "content": pa.array([content for _, content in rows], pa.string()),
+            }
+        )
+        self._connection.register("_each", arrow)
+        try:
+            self._connection.execute(f"create or replace temp table {table} as from _each")
+        finally:
+            self._connection.unregister("_each")
 
     def derived_keys(self, lines: pa.Table) -> pa.Array:
         """A key for each line from its content and from how often it has come before.
@@ -89,6 +120,11 @@ class Ledger:
         """The numbers of the judged rows for which *condition* holds."""
         rows = self._connection.execute(f"select row from judged where {condition} order by row")
         return [row for (row,) in rows.fetchall()]
+
+
+def content_of(value: bytes | None) -> str | None:
+    """A digest of a record, without the header that names its schema."""
+    return None if value is None else digest(value[SCHEMA_HEADER_BYTES:])
 
 
 def digest(text: bytes) -> str:

@@ -7,11 +7,10 @@ what became of the open transaction is read back, never guessed, and no commit i
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -19,14 +18,14 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.wire import child_traceparent, cloud_event_headers, new_salt
 from mesh.errors import MeshError, Unreachable
+from mesh.product.position import Batch, Position
 
-__all__ = ["Batch", "Offsets", "Position", "Relay", "RelayFailed"]
-
-Offsets = dict[str, dict[int, int]]
+__all__ = ["Relay", "RelayFailed"]
 
 # After a kill the broker ends our transaction within this time, and readers go on.
 TRANSACTION_TIMEOUT_MS = 10_000
 INIT_TIMEOUT_S = 15.0
+INIT_SLICE_S, INIT_PAUSE_S = 1.0, 0.05
 READ_TIMEOUT_S = 10.0
 POSITION_KEY = b"position"
 # Markers take offsets too: this many records back there is at least one position.
@@ -35,52 +34,6 @@ LOOK_BACK = 64
 
 class RelayFailed(MeshError):
     """A publication failed; whether it took place must be read back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """What was published last: *offsets* are the next ones of every input partition."""
-
-    batch: str
-    seq: int
-    offsets: Offsets
-
-    def to_json(self) -> bytes:
-        """The position as it stands in Kafka."""
-        return json.dumps({"batch": self.batch, "seq": self.seq, "offsets": self.offsets}).encode()
-
-    @classmethod
-    def from_json(cls, text: bytes) -> Position:
-        """A position read from Kafka."""
-        document = json.loads(text)
-        return cls(
-            batch=document["batch"],
-            seq=document["seq"],
-            offsets=offsets_from(document["offsets"]),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One committed batch of the storage with its outbox."""
-
-    id: str
-    seq: int
-    offsets: Offsets
-    outbox: pa.Table = field(repr=False)
-
-    @property
-    def position(self) -> Position:
-        """The position that says this batch is published."""
-        return Position(batch=self.id, seq=self.seq, offsets=self.offsets)
-
-
-def offsets_from(document: dict[str, dict[str, int]]) -> Offsets:
-    """Offsets from JSON, whose keys are text."""
-    return {
-        topic: {int(partition): offset for partition, offset in partitions.items()}
-        for topic, partitions in document.items()
-    }
 
 
 class Relay:
@@ -95,7 +48,7 @@ class Relay:
         self._source = source
         self._producer: Producer | None = None
 
-    def open(self) -> Position | None:
+    def open(self, should_stop: Callable[[], bool] = lambda: False) -> Position | None:
         """Fence every earlier producer, then read what was published last.
 
         Raises a `BackboneError` while Kafka is away or refuses; may be called again.
@@ -113,7 +66,7 @@ class Relay:
             }
         )
         try:
-            producer.init_transactions(INIT_TIMEOUT_S)
+            initialize(producer, should_stop)
             position = self._read_position()
         except KafkaException as exception:
             error = exception.args[0]
@@ -155,8 +108,8 @@ class Relay:
             self._producer = None
             raise RelayFailed(f"publication failed: {exception.args[0].str()}") from exception
 
-    def _messages(self, batch: Batch) -> list[dict[str, Any]]:
-        """The outbox as arguments of `Producer.produce`."""
+    def _messages(self, batch: Batch) -> Iterator[dict[str, Any]]:
+        """The outbox as arguments of `Producer.produce`, one after the other."""
         constant = {
             topic: cloud_event_headers(source=f"{self._source}/{port_of(topic)}", type_=topic)
             for topic in set(batch.outbox["topic"].to_pylist())
@@ -165,21 +118,19 @@ class Relay:
         times = pc.strftime(batch.outbox["time"], "%Y-%m-%dT%H:%M:%SZ").to_pylist()
         names = ("topic", "key", "value", "id", "trace")
         columns = [batch.outbox[name].to_pylist() for name in names]
-        return [
-            {
+        for topic, key, value, id_, trace, at in zip(*columns, times, strict=True):
+            yield {
                 "topic": topic,
                 "key": key,
                 "value": value,
                 "headers": [
                     *constant[topic],
                     ("ce_id", id_),
-                    ("ce_time", time),
+                    ("ce_time", at),
                     ("traceparent", child_traceparent(trace)),
                     ("salt", new_salt()),
                 ],
             }
-            for topic, key, value, id_, trace, time in zip(*columns, times, strict=True)
-        ]
 
     def _read_position(self) -> Position | None:
         """The last committed position, or None where nothing was ever published."""
@@ -205,6 +156,22 @@ class Relay:
             return position
         finally:
             consumer.close()
+
+
+def initialize(producer: Producer, should_stop: Callable[[], bool]) -> None:
+    """Fence every earlier producer of the same id. Raises `KafkaException`, also if stopped."""
+    deadline = time.monotonic() + INIT_TIMEOUT_S
+    while True:
+        try:
+            producer.init_transactions(INIT_SLICE_S)
+        except KafkaException as exception:
+            # Late, or our last transaction is still being ended: the next call goes on.
+            is_passing = exception.args[0].retriable()
+            if not is_passing or time.monotonic() > deadline or should_stop():
+                raise
+            time.sleep(INIT_PAUSE_S)
+        else:
+            return
 
 
 def last_position(consumer: Consumer, topic: str, start: int) -> Position | None:

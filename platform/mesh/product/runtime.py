@@ -22,7 +22,8 @@ from mesh.product.engine import Engine
 from mesh.product.inputs import Inputs, before
 from mesh.product.intake import Arrival, Intake
 from mesh.product.plan import Plan, position_topic
-from mesh.product.relay import Batch, Offsets, Position, Relay, RelayFailed
+from mesh.product.position import Batch, Offsets, Position
+from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids
 
@@ -136,7 +137,7 @@ class Runtime:
                 each.contract.topic: Intake(each, self._registry, self._engine.checker)
                 for each in self.plan.inputs
             }
-        position = self._relay.open()
+        position = self._relay.open(self._stop.is_set)
         self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics()))
         if position is None:
             self._check_never_published()

@@ -27,8 +27,8 @@ from mesh.product.duck import (
     transaction,
 )
 from mesh.product.outbox import OUTBOX
+from mesh.product.position import Batch, Offsets, Position, offsets_from
 from mesh.product.rejection import Rejection
-from mesh.product.relay import Batch, Offsets, Position, offsets_from
 
 __all__ = ["Storage"]
 
@@ -76,9 +76,11 @@ class Storage:
                 make_table(connection, f"{quoted(schema)}.{quoted(name)}", (schema, name), contract)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
             connection.execute("checkpoint")
-        except duckdb.Error as error:
+        except BaseException as error:
             connection.close()
-            raise storage_error(path, error) from error
+            if isinstance(error, duckdb.Error):
+                raise storage_error(path, error) from error
+            raise
         return cls(connection, path)
 
     def close(self) -> None:
@@ -191,6 +193,11 @@ class Storage:
         """Whether everything that was ever to be said still waits in the outbox."""
         waiting = self.connection.execute("select count(*) from mesh.outbox").fetchall()[0][0]
         return bool(waiting == self.seq)
+
+    def waiting_keys(self) -> list[bytes]:
+        """The keys of what waits in the outbox."""
+        rows = self.connection.execute('select "key" from mesh.outbox').fetchall()
+        return [bytes(key) for (key,) in rows]
 
     def adopt(self, position: Position) -> None:
         """Go on after *position*, which another storage wrote: what was published is the truth."""

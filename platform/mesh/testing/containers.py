@@ -107,17 +107,15 @@ class KafkaContainer(OwnContainer):
             START,
             f"export KAFKA_ADVERTISED_LISTENERS={advertised}\nexec /etc/kafka/docker/run\n",
         )
-        client = AdminClient(
-            {
-                "bootstrap.servers": self.address,
-                "security.protocol": "SASL_PLAINTEXT",
-                "sasl.mechanism": "PLAIN",
-                "sasl.username": self.admin.name,
-                "sasl.password": self.admin.secret,
-                "log_level": 0,
-            }
-        )
-        wait_until(lambda: answers(client), self, "Kafka")
+        config: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.address,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": self.admin.name,
+            "sasl.password": self.admin.secret,
+            "log_level": 0,
+        }
+        wait_until(lambda: answers(config), self, "Kafka")
         return self
 
 
@@ -229,10 +227,15 @@ def wait_until(is_ready: Callable[[], bool], container: DockerContainer, name: s
         time.sleep(0.2)
 
 
-def answers(client: AdminClient) -> bool:
-    """Whether the broker answers its administrator."""
+def answers(config: dict[str, str | int | float | bool]) -> bool:
+    """Whether the broker answers its administrator.
+
+    A new client each time: Docker's proxy takes connections before the broker does, and a
+    client may wait long on one that nobody answers.
+    """
+    client = AdminClient(config)
     try:
-        client.describe_cluster(request_timeout=1.0).result(1.5)
+        client.describe_cluster(request_timeout=2.0).result(2.5)
     except (KafkaException, TimeoutError):
         return False
     return True

@@ -1,0 +1,64 @@
+"""Reads a topic back from its beginning to its end, as its own writer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from mesh.backbone.admin import kafka_error
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.errors import Unreachable
+
+__all__ = ["read_back"]
+
+TIMEOUT_S = 15.0
+CHUNK = 1000
+
+
+def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[list[Message]]:
+    """Everything committed on *topic* until now, in chunks, in order within a partition.
+
+    Raises a `BackboneError` where Kafka is away or refuses.
+    """
+    consumer = Consumer(
+        {
+            **endpoint.client(principal),
+            "group.id": f"{principal.name}.readback",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 10,
+        }
+    )
+    try:
+        metadata = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+        if metadata.error is not None:
+            raise KafkaException(metadata.error)
+        consumer.assign([TopicPartition(topic, number, 0) for number in metadata.partitions])
+        open_ends = len(metadata.partitions)
+        deadline = time.monotonic() + TIMEOUT_S
+        while open_ends:
+            chunk = consumer.consume(CHUNK, 0.2)
+            if chunk:
+                deadline = time.monotonic() + TIMEOUT_S
+            elif time.monotonic() > deadline:
+                raise Unreachable(f"Kafka did not answer while {topic} was read")
+            open_ends -= sum(is_end(each) for each in chunk)
+            yield [each for each in chunk if each.error() is None]
+    except KafkaException as exception:
+        raise kafka_error(exception.args[0], f"read {topic}") from exception
+    finally:
+        consumer.close()
+
+
+def is_end(message: Message) -> bool:
+    """Whether *message* says that its partition is at its end; raises for any other error."""
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() == KafkaError._PARTITION_EOF:
+        return True
+    raise KafkaException(error)
