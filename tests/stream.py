@@ -37,7 +37,7 @@ class FaultyRelay(Relay):
             raise RelayFailed("nothing was sent")
         if point == "within":
             self._producer.begin_transaction()
-            for each in self._messages(batch)[:3]:
+            for each in list(self._messages(batch))[:3]:
                 produce(self._producer, each)
             self._producer.flush()
             raise RelayFailed("half was sent, and nothing committed")

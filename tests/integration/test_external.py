@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from mesh.backbone.process import free_port
@@ -43,8 +45,6 @@ def test_it_starts_is_fed_is_read_and_stops_and_the_kafka_stays(mesh: Mesh, back
 
 
 def test_a_product_runs_alone_in_the_foreground_and_ends_with_ctrl_c(mesh: Mesh):
-    import signal
-
     product = mesh.start("run", "call-center")
     product.until_said("running")
     mesh.run("feed", "call-center", "--calls", "100")
@@ -90,6 +90,7 @@ def test_a_wrong_password_is_refused_at_once_and_not_shown(mesh: Mesh):
     assert "wrong-and-secret" not in said
 
 
+@pytest.mark.slow
 def test_encryption_towards_a_kafka_that_has_none_says_so(mesh: Mesh):
     said = start_in_vain(mesh, MESH_SECURITY_PROTOCOL="SASL_SSL")
 
@@ -118,8 +119,6 @@ def test_commands_on_a_kafka_without_a_registry_say_which_setting_is_missing(mes
 
 
 def test_a_start_that_waits_for_a_kafka_in_vain_ends_at_ctrl_c(mesh: Mesh):
-    import signal
-
     up = mesh.start("up", MESH_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
     up.until_said("reading products")
 

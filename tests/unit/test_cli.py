@@ -47,6 +47,7 @@ def found(words: tuple[str, ...]) -> click.Command:
 
 
 ALL = list(commands())
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def here(tmp_path):
 def run(monkeypatch, capsys, tmp_path):
     """Run the command line in this process: code, output, errors."""
     monkeypatch.setenv("MESH_HOME", str(tmp_path / "home"))
-    before = {each: signal.getsignal(each) for each in (1, 2, 15)}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
 
     def run_(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mesh", *arguments])

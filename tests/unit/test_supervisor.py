@@ -17,6 +17,8 @@ from mesh.control.supervisor import Supervisor
 from mesh.errors import BackboneError
 from mesh.home import Home
 
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
 
 @pytest.fixture
 def supervisor(tmp_path):
@@ -215,7 +217,7 @@ def test_an_end_leaves_no_file_and_a_failure_leaves_the_reason(supervisor):
 
 
 def test_a_signal_during_the_start_interrupts_it_and_later_one_asks_to_stop(supervisor):
-    before = {each: signal.getsignal(each) for each in (1, 2, 15)}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
     supervisor.listen_for_signals()
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -58,7 +58,7 @@ class Registry:
             answer = self._call("GET", f"/schemas/ids/{schema_id}", absent=(404,))
             if answer is None:
                 return None
-            self._schemas[schema_id] = json.loads(str(answer["schema"]))
+            self._schemas[schema_id] = parsed(schema_id, str(answer["schema"]))
         return self._schemas[schema_id]
 
     def find(self, subject: str, schema: Schema) -> int | None:
@@ -118,6 +118,17 @@ def refusal(response: httpx.Response, path: str) -> BackboneError:
     if response.status_code >= 500:
         return Unreachable(text)
     return BackboneError(text)
+
+
+def parsed(schema_id: int, text: str) -> Schema:
+    """The Avro schema in *text*. Raises `BackboneError` for one of another kind."""
+    try:
+        schema = json.loads(text)
+    except ValueError as error:
+        raise BackboneError(f"schema {schema_id} is not an Avro schema") from error
+    if not isinstance(schema, dict):
+        raise BackboneError(f"schema {schema_id} is not an Avro record")
+    return schema
 
 
 def canonical(schema: Schema) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,8 +63,22 @@ def feed(
     if (file is None) != (mapping is None):
         raise WrongUse("a file needs a mapping, and a mapping a file: give FILE and --mapping")
     fed, kept = feed_product(app, product, source=(file, mapping), world=(seed, count))
+    show(fed, kept, as_json=as_json)
+
+
+def show(fed: Fed, kept: Path, *, as_json: bool) -> None:
+    """Print the account of a feed; *kept* is where the bad lines are."""
     if as_json:
-        show_json({**asdict(fed), "bad_lines": str(kept) if fed.count_bad else None})
+        show_json(
+            {
+                "count_read": fed.count_read,
+                "count_new": fed.count_new,
+                "count_known": fed.count_known,
+                "count_bad": fed.count_bad,
+                "reasons": dict(fed.reasons),
+                "bad_lines": str(kept) if fed.count_bad else None,
+            }
+        )
         return
     click.echo(
         f"{fed.count_read:,} read: {fed.count_new:,} new, {fed.count_known:,} fed before, "
@@ -97,18 +109,17 @@ def feed_product(
     else:
         batches, total = world_batches(product, *world), world[1]
     folder = app.home.feed(contract.id)
-    kept = folder / "bad" / f"{file.name if file else 'simulated'}.csv"
+    kept = folder / "bad" / f"{file.name if file else 'simulated'}.bad.csv"
     system = app.principal(str(port.system))
     fed = Fed()
     with steps() as progress:
         progress.say("opening the ledger")
-        with keeping(kept) as keep:
-            session = Feed(contract, folder, endpoint=app.endpoint, principal=system)
-            try:
-                for fed in session.run(batches, keep):
-                    progress.say(f"fed {fed.count_read:,}" + (f" of {total:,}" if total else ""))
-            finally:
-                session.close()
+        session = Feed(contract, folder, endpoint=app.endpoint, principal=system)
+        try:
+            for fed in session.run(batches, keeper(kept)):
+                progress.say(f"fed {fed.count_read:,}" + (f" of {total:,}" if total else ""))
+        finally:
+            session.close()
     return fed, kept
 
 
@@ -139,9 +150,8 @@ def world_batches(product: str, seed: int, count: int) -> Iterator[FileBatch]:
         yield FileBatch(table=table, bad=())
 
 
-@contextmanager
-def keeping(path: Path) -> Iterator[Callable[[Sequence[BadLine]], None]]:
-    """A place for bad lines, made when the first comes, in place of an earlier feed's."""
+def keeper(path: Path) -> Callable[[Sequence[BadLine]], None]:
+    """A place for bad lines, in place of an earlier feed's; to be made once the ledger is ours."""
     path.unlink(missing_ok=True)
 
     def keep(lines: Sequence[BadLine]) -> None:
@@ -153,4 +163,4 @@ def keeping(path: Path) -> Iterator[Callable[[Sequence[BadLine]], None]]:
                 writer.writerow(("line", "reason", "raw"))
             writer.writerows((each.line, each.reason, each.raw) for each in lines)
 
-    yield keep
+    return keep

@@ -84,7 +84,7 @@ def _read(file: YamlFile, report: Report) -> Contract:
     return Contract(
         id=root["id"].text,
         version=root["version"].text,
-        name=root["name"].text or root["id"].text,
+        name=root["id"].text.rpartition(".")[2].replace("-", "_"),
         domain=topic.domain,
         product=topic.product,
         description=_grain(schema_object, report),

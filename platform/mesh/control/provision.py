@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import fastavro
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mesh.backbone.admin import Admin, kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
@@ -31,6 +31,8 @@ from mesh.product.plan import input_of, position_topic
 __all__ = ["Provisioned", "make_secrets", "provision", "topics_of"]
 
 Report = Callable[[str], None]
+
+ANNOUNCE_TIMEOUT_S = 30.0
 
 ANNOUNCEMENT: Schema = {
     "type": "record",
@@ -114,18 +116,20 @@ def rejected_topics(project: Project, product: Product) -> tuple[str, ...]:
 
 def register(project: Project, endpoint: Endpoint, registrar: Principal) -> list[str]:
     """Register every schema; the subjects that are new, each announced on the bus."""
-    announced: list[tuple[str, int, Schema]] = []
+    known: list[tuple[str, int, Schema]] = []
+    new: list[str] = []
     with Registry(endpoint) as registry:
         for subject, schema in subjects_of(project):
             schema_id, is_new = registry.register(subject, schema)
             registry.require_compatibility(subject)
-            if is_new:
-                announced.append((subject, schema_id, schema))
+            known.append((subject, schema_id, schema))
+            new += [subject] if is_new else []
         own = f"{SCHEMAS_TOPIC}-value"
         own_id = registry.find(own, ANNOUNCEMENT) or 0
-    if announced:
-        announce(endpoint, registrar, own_id, announced)
-    return [subject for subject, _, _ in announced]
+    # All of them each time: whoever died between registering and announcing is made good, and
+    # compaction keeps one.
+    announce(endpoint, registrar, own_id, known)
+    return new
 
 
 def subjects_of(project: Project) -> Iterator[tuple[str, Schema]]:
@@ -145,7 +149,8 @@ def announce(
     announced: list[tuple[str, int, Schema]],
 ) -> None:
     """Say on the bus what was registered, so that others need not ask the registry."""
-    producer = Producer({**endpoint.client(registrar), "enable.idempotence": True})
+    errors: list[KafkaError] = []
+    producer = Producer({**endpoint.client(registrar), "acks": "all", "linger.ms": 0})
     try:
         for subject, id_, schema in announced:
             value = {
@@ -155,9 +160,13 @@ def announce(
                 "registered_at": time.time_ns() // 1000,
             }
             producer.produce(
-                SCHEMAS_TOPIC, key=f"{subject}/{id_}", value=frame(schema_id, datum(value))
+                SCHEMAS_TOPIC,
+                key=f"{subject}/{id_}",
+                value=frame(schema_id, datum(value)),
+                on_delivery=lambda error, _: errors.append(error) if error else None,
             )
-        producer.flush(30)
+        if producer.flush(ANNOUNCE_TIMEOUT_S) or errors:
+            raise KafkaException(errors[0] if errors else KafkaError(KafkaError._TIMED_OUT))
     except KafkaException as exception:
         raise kafka_error(exception.args[0], "announce schemas") from exception
 

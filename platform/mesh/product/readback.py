@@ -38,7 +38,7 @@ def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[
         if metadata.error is not None:
             raise KafkaException(metadata.error)
         consumer.assign([TopicPartition(topic, number, 0) for number in metadata.partitions])
-        open_ends = len(metadata.partitions)
+        open_ends = set(metadata.partitions)
         deadline = time.monotonic() + TIMEOUT_S
         while open_ends:
             chunk = consumer.consume(CHUNK, 0.2)
@@ -46,7 +46,7 @@ def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[
                 deadline = time.monotonic() + TIMEOUT_S
             elif time.monotonic() > deadline:
                 raise Unreachable(f"Kafka did not answer while {topic} was read")
-            open_ends -= sum(is_end(each) for each in chunk)
+            open_ends -= {each.partition() for each in chunk if is_end(each)}
             yield [each for each in chunk if each.error() is None]
     except KafkaException as exception:
         raise kafka_error(exception.args[0], f"read {topic}") from exception
