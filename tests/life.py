@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
-__all__ = ["ROOT", "Mesh", "Started", "opened", "wait_until"]
+__all__ = ["ROOT", "Mesh", "Started", "mounted", "opened", "refusal", "wait_until"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60.0
@@ -175,3 +176,27 @@ def opened(home: Path, **settings: str) -> Iterator[Mesh]:
         yield mesh
     finally:
         mesh.kill()
+
+
+def refusal(mesh: Mesh, *arguments: str, **settings: str) -> str:
+    """Run a command (`up`), and return the one line that says why not."""
+    done = mesh.result(*(arguments or ("up",)), **settings)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("[")]
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("mesh: ")
+    assert mesh.is_gone(1)
+    return lines[0]
+
+
+def mounted(tmp_path: Path, options: str) -> Iterator[Path]:
+    """Mount a disk in memory; only root can, and not in every container."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
+        pytest.skip("needs root and a kernel that lets it mount: run as root, outside a sandbox")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)

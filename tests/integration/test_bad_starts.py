@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from mesh.backbone.process import free_port
-from tests.life import ROOT, Mesh, opened, wait_until
+from tests.life import ROOT, Mesh, mounted, opened, refusal
 
 # They end before a Kafka is there, except for those that are marked.
 
@@ -41,30 +38,6 @@ def small_disk(tmp_path):
 @pytest.fixture
 def read_only_disk(tmp_path):
     yield from mounted(tmp_path, "size=8m,ro")
-
-
-def mounted(tmp_path, options):
-    """Mount a disk in memory; only root can, and not in every container."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
-        pytest.skip("needs root and a kernel that lets it mount: run as root, outside a sandbox")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def refusal(mesh: Mesh, *arguments: str, **settings: str) -> str:
-    """Run a command (`up`), and return the one line that says why not."""
-    done = mesh.result(*(arguments or ("up",)), **settings)
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("[")]
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("mesh: ")
-    assert mesh.is_gone(1)
-    return lines[0]
 
 
 @pytest.mark.parametrize("setting", ["MESH_KAFKA_PORT", "MESH_REGISTRY_PORT"])
@@ -197,75 +170,3 @@ def test_two_starts_at_once_make_one_mesh(mesh: Mesh):
     assert [each["state"] for each in mesh.status()["services"]] == ["running"] * 4
     mesh.run("down")
     assert mesh.is_gone(1)
-
-
-@pytest.mark.broker
-def test_a_product_that_cannot_start_stops_the_start_and_says_why(mesh: Mesh):
-    storage = mesh.home / "products" / "call-center" / "storage.duckdb"
-    storage.parent.mkdir(parents=True)
-    storage.write_text("not a database")
-    said = refusal(mesh)
-
-    assert "call-center did not start" in said
-    assert str(storage) in said
-    assert "remove the file" in said
-
-
-@pytest.mark.broker
-@pytest.mark.slow
-def test_a_product_that_cannot_start_again_is_tried_with_growing_pauses(mesh: Mesh):
-    mesh.run("up")
-    storage = mesh.home / "products" / "call-center" / "storage.duckdb"
-    kept = storage.with_name("kept")
-    storage.rename(kept)
-    storage.write_text("not a database")
-    os.kill(mesh.pids()["call-center"], 9)
-
-    wait_until(lambda: mesh.service("call-center")["restarts"] >= 2)
-    broken = wait_until(lambda: reason_of(mesh, "remove the file"))
-    assert mesh.status()["state"] == "running"
-    assert mesh.service("access")["state"] == "running"
-    assert broken["state"] in ("restarting", "starting")
-    assert mesh.service("call-center")["restarts"] <= 4
-
-    kept.replace(storage)
-    wait_until(lambda: mesh.service("call-center")["state"] == "running")
-
-
-def reason_of(mesh: Mesh, part: str):
-    """The product's status, once its reason says *part*."""
-    service = mesh.service("call-center")
-    return service if part in service["reason"] else None
-
-
-@pytest.mark.broker
-@pytest.mark.slow
-def test_a_disk_that_fills_up_loses_nothing(tmp_path):
-    for place in mounted(tmp_path, "size=120m"):
-        with opened(place / "home") as mesh:
-            mesh.run("up")
-            mesh.run("feed", "call-center", "--calls", "100")
-            wait_until(lambda: mesh.has_calls(100))
-            filler = place / "filler"
-            fill(filler)
-            fed = mesh.result("feed", "call-center", "--calls", "20000")
-            assert "Traceback" not in fed.stderr
-            assert mesh.status()["state"] == "running"
-
-            filler.unlink()
-            wait_until(lambda: all(s["state"] == "running" for s in mesh.status()["services"]))
-            mesh.run("feed", "call-center", "--calls", "20000")
-            wait_until(lambda: mesh.has_calls(20_000), 120)
-            rows = json.loads(mesh.result("read", "calls", "--limit", "1", "--json").stdout)
-            assert len(rows["rows"]) == 1
-            mesh.run("down")
-
-
-def fill(path: Path) -> None:
-    """Write until the disk is full."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65_536))
-        except OSError:
-            pass

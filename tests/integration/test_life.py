@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -92,6 +93,17 @@ def test_a_second_process_of_a_product_says_who_holds_its_storage(running: Mesh)
 
     assert f"already runs (pid {running.pids()['call-center']}" in said
     assert said.count("\n") == 1
+
+
+def test_no_command_line_shows_a_secret(running: Mesh):
+    hidden = {each.read_text().strip() for each in running.home.glob("principals/*/secret")}
+    properties = (running.home / "backbone" / "kafka" / "server.properties").read_text()
+    hidden |= set(re.findall(r'password="([^"]+)"', properties))
+    shown = [" ".join(each.cmdline()) for each in running.processes()]
+
+    assert len(hidden) >= 7
+    assert len(shown) >= 5
+    assert [line for line in shown for each in hidden if each in line] == []
 
 
 def test_what_was_stored_is_there_after_a_stop_and_a_start(running: Mesh):

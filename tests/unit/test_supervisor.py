@@ -231,28 +231,6 @@ def test_a_signal_during_the_start_interrupts_it_and_later_one_asks_to_stop(supe
             signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(
-    ("log", "said"),
-    [
-        ("one\ntwo\n", "two"),
-        ("mesh: why\n", "why"),
-        ("x ERROR broken\njava.io.IOException: full\n\tat java.base\n\tat x\n", "java.io.IO"),
-        ("Traceback:\n  File x\nValueError: no\nWARNING: never mind\n", "ValueError: no"),
-        ("main ERROR Log4j API could not find a logging provider.\nlast\n", "last"),
-        ("", "it said nothing"),
-    ],
-)
-def test_the_last_words_are_those_that_say_what_happened(supervisor, tmp_path, log, said):
-    text = tmp_path / "text"
-    text.write_text(log)
-    supervisor.home.logs.joinpath("it.log").write_text("mesh: what it said last time\n")
-    it = service(supervisor, f"cat {text}; exit 1")
-    it.start()
-    it.process.wait()
-
-    assert it.why().startswith(f"exit 1: {said}")
-
-
 def test_a_program_that_is_not_there_is_told(supervisor):
     it = service(supervisor, "", **ready(False))
     it.command = Command(

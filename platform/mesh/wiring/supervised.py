@@ -41,23 +41,16 @@ def supervise(
 ) -> None:
     """Run the whole mesh of *settings* in this process until a signal stops it.
 
-    *report* is told each step; *starter* is the descriptor of a pipe from
-    whoever waits for us to be ready.
-    Raises `AlreadyRunning` where one runs in this home, and whatever stopped the start,
-    which is also written to `run/mesh.json`.
+    *report* is told each step; *starter* is the descriptor of a pipe from whoever waits for us
+    to be ready. Raises `AlreadyRunning` where one runs in this home, and whatever stopped the
+    start, which is also written to `run/mesh.json`.
     """
     with locked(home.run / LOCK, f"the mesh of {home.path}"):
         supervisor = Supervisor(home=home, pid=os.getpid(), report=report)
         supervisor.listen_for_signals()
         if starter is not None:
             threading.Thread(target=stop_without, args=(starter,), daemon=True).start()
-        backbone = (
-            None
-            if settings.is_external
-            else EmbeddedBackbone(
-                home.backbone, settings.cache, settings.kafka_port, settings.registry_port
-            )
-        )
+        backbone = embedded_backbone(settings, home)
         try:
             run_mesh(supervisor, settings, backbone)
         except MeshError as error:
@@ -73,6 +66,15 @@ def supervise(
                 backbone.close()
             (home.run / ENDPOINT_FILE).unlink(missing_ok=True)
             supervisor.end()
+
+
+def embedded_backbone(settings: Settings, home: Home) -> EmbeddedBackbone | None:
+    """The Kafka and registry of our own, or None where they are somebody else's."""
+    if settings.is_external:
+        return None
+    return EmbeddedBackbone(
+        home.backbone, settings.cache, settings.kafka_port, settings.registry_port
+    )
 
 
 def stop_without(starter: int) -> None:
