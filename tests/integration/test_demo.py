@@ -83,6 +83,7 @@ def test_a_demo_that_is_kept_leaves_the_mesh_running_and_the_next_demo_on_it_hol
     assert mesh.is_gone(1)
 
 
+@pytest.mark.slow
 def test_a_demo_that_fails_half_way_says_so_and_leaves_nothing(mesh: Mesh, tmp_path):
     root = tmp_path / "project"
     for name in ("products", "company"):

@@ -144,7 +144,7 @@ def test_a_table_is_bold_on_a_terminal_and_plain_elsewhere(running: Mesh):
     [
         ("starting", signal.SIGINT),
         ("waiting for kafka", signal.SIGHUP),
-        ("making schemas", signal.SIGKILL),
+        pytest.param("making schemas", signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("waiting for registry", signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param("waiting for access", signal.SIGINT, marks=pytest.mark.slow),
     ],
@@ -158,6 +158,18 @@ def test_a_start_that_is_interrupted_leaves_no_process(fresh: Mesh, step, number
     assert fresh.is_gone(8)
     assert "Traceback" not in up.said
     assert fresh.status()["state"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_supervisor_that_is_ended_during_the_start_is_told_to_who_waits(fresh: Mesh, number):
+    up = fresh.start("up")
+    up.until_said("waiting for kafka")
+    supervisor = next(each for each in fresh.processes() if "supervise" in each.cmdline())
+    supervisor.send_signal(number)
+
+    assert up.wait() == 1
+    assert up.said.endswith("mesh: the mesh did not start: it was stopped before it was ready\n")
+    assert fresh.is_gone(3)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def mesh(tmp_path):
         yield found
 
 
+@pytest.mark.slow
 def test_a_product_that_cannot_start_stops_the_start_and_says_why(mesh: Mesh):
     storage = mesh.home / "products" / "call-center" / "storage.duckdb"
     storage.parent.mkdir(parents=True)

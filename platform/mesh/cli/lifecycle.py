@@ -174,7 +174,7 @@ def wait_until_ready(
             document = {}
         if document.get("state") == "running":
             return
-        if ended in (0, INTERRUPTED):
+        if ended is not None and (ended <= 0 or ended == INTERRUPTED):
             raise NotRunning("the mesh did not start: it was stopped before it was ready")
         if ended is not None:
             reason = said(document, "error") or last_words(app, log_begin)
