@@ -128,7 +128,9 @@ def take_in(connection, batch) -> dict[str, pa.Table]:
                 "_cause": pa.array([i for i, _ in gone], pa.int64()),
             }
         )
-        changed[name] = apply_state(connection, name, source, rows=rows, tombstones=tombstones)
+        changed[name] = apply_state(
+            connection, f"input.{name}", source, rows=rows, tombstones=tombstones
+        )
     return changed
 
 

@@ -55,7 +55,7 @@ def run_cases(plan: Plan) -> list[Outcome]:
     Raises `InvalidFile` where a file of cases is not one.
     """
     outcomes = []
-    for output in plan.outputs:
+    for output in plan.events:
         path = output.port.sql_path.with_suffix(".test.yaml")
         if path.exists():
             outcomes += run_file(output, path)

@@ -8,33 +8,35 @@ need no such thing: what is new is what changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import pyarrow as pa
 
+from mesh.backbone.keys import keys
 from mesh.contract.model import Contract
-from mesh.contract.types import duckdb_columns
+from mesh.contract.types import arrow_schema, duckdb_columns
 from mesh.product.duck import quoted
 from mesh.product.transform import CAUSE
 
-__all__ = ["apply_state", "key_casts"]
+__all__ = ["apply_state", "key_casts", "names_no_row"]
 
 
 def apply_state(
     connection: duckdb.DuckDBPyConnection,
-    name: str,
+    table: str,
     contract: Contract,
     *,
     rows: pa.Table,
     tombstones: pa.Table,
 ) -> pa.Table:
-    """Bring table *name* of schema `input` up to a batch, in the open transaction.
+    """Bring *table*, a qualified name, up to a batch, in the open transaction.
 
-    *rows* have the contract's fields, origin and `_cause`, *tombstones* the text `key` and
-    `_cause`. Returns the changed rows' images, with the contract's fields.
+    *rows* have the table's columns and `_cause`, *tombstones* the text `key` and `_cause`.
+    Returns the changed rows' images, with the contract's fields.
     """
     keys = ", ".join(quoted(each.name) for each in contract.key_fields)
     fields = ", ".join(quoted(each) for each, _ in duckdb_columns(contract))
-    table = f'"input".{quoted(name)}'
     put_batch(connection, contract, rows=rows, tombstones=tombstones)
     connection.execute(
         f"create or replace temp table _images as"
@@ -44,12 +46,36 @@ def apply_state(
     connection.execute(f"delete from {table} t using _last k where {same}")
     connection.execute(
         f"insert into {table} by name"
-        f" select * exclude ({CAUSE}) from _batch semi join _last using ({keys}, {CAUSE})"
+        f" select b.* exclude ({CAUSE}) from _batch b semi join _last using ({keys}, {CAUSE})"
     )
     connection.execute(
         f"insert into _images select {fields} from {table} semi join _last using ({keys})"
     )
     return connection.sql("select * from _images").to_arrow_table()
+
+
+def names_no_row(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, texts: Sequence[bytes]
+) -> list[int]:
+    """The positions of *texts*, UTF-8, that are not the canonical key of any row of *contract*."""
+    rows = pa.table({"key": pa.array([each.decode() for each in texts], pa.string())})
+    numbered = rows.append_column("position", pa.array(range(len(texts)), pa.int64()))
+    is_whole = " and ".join(f"{quoted(each.name)} is not null" for each in contract.key_fields)
+    connection.register("_keys", numbered)
+    try:
+        found = connection.sql(
+            f"select * from (select {key_casts(contract)}, t.position as {CAUSE} from _keys t)"
+            f" where {is_whole} order by {CAUSE}"
+        ).to_arrow_table()
+    finally:
+        connection.unregister("_keys")
+    schema = arrow_schema(contract)
+    fields = [schema.field(each.name) for each in contract.key_fields]
+    canonical = keys(found.drop_columns([CAUSE]).cast(pa.schema(fields)), contract).to_pylist()
+    good = {
+        n for n, text in zip(found[CAUSE].to_pylist(), canonical, strict=True) if texts[n] == text
+    }
+    return [number for number in range(len(texts)) if number not in good]
 
 
 def put_batch(
@@ -61,17 +87,15 @@ def put_batch(
 ) -> None:
     """Temporary tables: `_batch`, the rows in their types; `_last`, the last cause a key."""
     keys = ", ".join(quoted(each.name) for each in contract.key_fields)
+    types = dict(duckdb_columns(contract))
     casts = ", ".join(
-        f"cast({quoted(each)} as {type_}) as {quoted(each)}"
-        for each, type_ in duckdb_columns(contract)
+        f"cast({quoted(each)} as {types[each]}) as {quoted(each)}" if each in types else each
+        for each in rows.column_names
     )
     connection.register("_arrived", rows)
     connection.register("_tombstones", tombstones)
     try:
-        connection.execute(
-            f"create or replace temp table _batch as"
-            f" select {casts}, _partition, _offset, {CAUSE} from _arrived"
-        )
+        connection.execute(f"create or replace temp table _batch as select {casts} from _arrived")
         connection.execute(
             f"create or replace temp table _last as select {keys}, max({CAUSE}) as {CAUSE} from ("
             f" select {keys}, {CAUSE} from _batch union all"

@@ -70,12 +70,16 @@ class StatePort:
     @contextmanager
     def _touched(self, changed: Mapping[str, pa.Table]) -> Iterator[None]:
         """The temporary table `_touched` of the keys that *changed* may touch."""
-        names = ", ".join(quoted(each) for each in self._keys)
+        names = self._key_list()
+        # Arrow's images have no UUIDs, so a keys file may give their text.
+        casts = ", ".join(
+            f"cast({quoted(each)} as {self._types[each]}) as {quoted(each)}" for each in self._keys
+        )
         for name, rows in changed.items():
             self._connection.register(CHANGED + name, rows)
         try:
             self._connection.execute(
-                f"create or replace temp table _touched as select distinct {names}"
+                f"create or replace temp table _touched as select distinct {casts}"
                 f" from ({self._query.keys_sql}\n) k({names})"
                 f" where {' and '.join(f'{quoted(each)} is not null' for each in self._keys)}"
             )
