@@ -32,6 +32,8 @@ from mesh.product.transform import CAUSE
 
 __all__ = ["StateEngine"]
 
+# So many refused rows are remembered, not to be said at each batch.
+MANY = 100_000
 # Topic, port and what was refused, to the message that says so.
 Reject = Callable[[str, str, Sequence[Rejection]], pa.Table]
 
@@ -53,6 +55,7 @@ class StateEngine:
     ) -> None:
         self._storage = storage
         self._reject = reject
+        self._told: set[tuple[str, str, bytes | None]] = set()
         self._ports = [self._port(each, registry, checker) for each in plan.states]
         self._nothing = {
             each.name: arrow_schema(each.contract).empty_table() for each in plan.inputs
@@ -131,9 +134,22 @@ class StateEngine:
         if change.violations:
             table = change.refused
             table = table.append_column(CAUSE, constant(0, table.num_rows, pa.int64()))
-            rejections = refused([table], cause, change.violations)
+            rejections = self._untold(contract.id, refused([table], cause, change.violations))
             messages.append(self._reject(contract.rejected_topic, contract.id, rejections))
         return messages
+
+    def _untold(self, port: str, rejections: Sequence[Rejection]) -> list[Rejection]:
+        """What was not said yet of a port's rows: they are computed again and again."""
+        new = {(port, each.rule, each.value): each for each in rejections}
+        new = {key: each for key, each in new.items() if key not in self._told}
+        if len(self._told) > MANY:
+            self._told.clear()
+        self._told |= new.keys()
+        return list(new.values())
+
+    def forget_told(self) -> None:
+        """Say again what was refused: the transaction that said it failed."""
+        self._told.clear()
 
     def _buried(self, port: Port, lost: set[bytes], cause: pa.Table) -> pa.Table:
         """Tombstones for the keys of unreadable messages that have no row."""
