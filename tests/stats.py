@@ -135,11 +135,10 @@ def open_stats(backbone: Backbone, folder: Path) -> Iterator[Workbench]:
 
 def compacted(bench: Workbench, contract_id: str) -> dict[str, Any]:
     """The last value a key on a port's topic, as a consumer has it that starts now."""
-    last: dict[str, Any] = {}
     messages = bench.messages(bench.contract(contract_id).topic)
-    for message, row in zip(messages, bench.decoded(messages), strict=True):
-        last[message.key().decode()] = row
-    return {key: row for key, row in last.items() if row is not None}
+    last = {message.key().decode(): message for message in messages}
+    rows = dict(zip(last, bench.decoded(last.values()), strict=True))
+    return {key: row for key, row in rows.items() if row is not None}
 
 
 def table(bench: Workbench, contract_id: str) -> dict[str, Any]:

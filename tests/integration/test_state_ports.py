@@ -13,13 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from confluent_kafka import TopicPartition
 
-from mesh.errors import InvalidFile
+from mesh.errors import InvalidFile, StorageError
 from mesh.product import engine, inputs
 from mesh.product.engine import Engine
 from mesh.product.intake import Intake
+from mesh.product.plan import plan_product
 from mesh.product.recovery import Recovery
 from mesh.product.relay import RelayFailed
+from mesh.testing.messages import send_all
 from tests.stats import (
     CALLERS,
     HEAVY,
@@ -346,6 +349,94 @@ def test_a_query_that_fails_on_the_data_stops_with_its_file_until_it_is_mended(b
     assert "fails on the data" in found.value.faults[0].problem
     assert_true(bench, PHONES)
     assert counts(bench) == expected(few(10))
+
+
+# What cannot be read, or is no longer there.
+
+
+def spoil(bench, *keys: str) -> None:
+    """Put messages on the phones' topic that nobody can read."""
+    client = bench.backbone.endpoint.client(bench.principal(STATS))
+    topic = bench.contract(PHONES).topic
+    send_all(client, topic, [{"key": each.encode(), "value": b"junk"} for each in keys])
+
+
+def test_what_nobody_can_read_on_its_own_topic_is_said_again_or_deleted(bench):
+    feed(bench, 2 * NUMBERS)
+    run(bench, STATS)
+    spoil(bench, "+12025550100", "+nobody")
+    rewrite(bench, f"{PHONES_SQL} -- as before")
+
+    run(bench, STATS)
+
+    assert_true(bench, PHONES)
+    assert len(compacted(bench, PHONES)) == NUMBERS
+
+
+def set_aside(bench) -> list[str]:
+    """The keys of what `call-heavy` could not read of the phones."""
+    source = plan_product(bench.project(), HEAVY).inputs[0]
+    return [row["key"].decode() for row in bench.decoded(bench.messages(source.rejected_topic))]
+
+
+def test_what_cannot_be_read_of_a_state_input_is_set_aside_once(bench):
+    feed(bench, 2 * NUMBERS)
+    run(bench, STATS)
+    spoil(bench, "+first")
+    run(bench, HEAVY)
+    assert set_aside(bench) == ["+first"]
+    spoil(bench, "+second")
+    run(bench, HEAVY, 1)
+    feed(bench, NUMBERS, 2 * NUMBERS)
+    run(bench, STATS)
+    run(bench, HEAVY)
+    spoil(bench, "+third")
+    storage_of(bench, HEAVY).unlink()
+
+    run(bench, HEAVY)
+
+    assert set_aside(bench) == ["+first", "+second", "+third"]
+    assert_true(bench, CALLERS)
+
+
+def test_a_row_that_breaks_the_contract_is_refused_once_and_its_key_deleted(bench):
+    feed(bench, 2 * NUMBERS)
+    run(bench, STATS)
+    case = "case when phone_number = '+12025550100' then -1 else"
+    rewrite(bench, PHONES_SQL.replace("sum(duration_s)", f"{case} sum(duration_s) end"))
+    # So that the whole query is computed at every batch, the refused row too.
+    (bench.root / "products" / "call_stats" / "phones.keys.sql").unlink()
+    with bench.running(STATS) as runtime:
+        bench.settle(runtime)
+        feed(bench, 1, 2 * NUMBERS + 1)
+        bench.settle(runtime, 1)
+
+    rejected = bench.decoded(bench.messages(bench.contract(PHONES).rejected_topic))
+    assert [each["field"] for each in rejected] == ["seconds"]
+    assert "+12025550100" not in compacted(bench, PHONES)
+    assert counts(bench).keys() == table(bench, PHONES).keys()
+    assert len(counts(bench)) == NUMBERS - 1
+
+
+def test_events_that_are_gone_stop_a_lost_state_port_and_an_older_copy_helps(bench):
+    feed(bench, 20)
+    run(bench, STATS)
+    copy = copy_of(bench, STATS)
+    topic = bench.contract("call-center.calls").topic
+    client = bench.backbone.administrator()._client
+    for future in client.delete_records([TopicPartition(topic, n, 1) for n in range(4)]).values():
+        future.result()
+    feed(bench, 20, 20)
+    run(bench, STATS)
+    storage_of(bench, STATS).unlink()
+
+    with pytest.raises(StorageError, match="put a copy of its storage back"):
+        run(bench, STATS)
+    shutil.move(copy, storage_of(bench, STATS))
+    run(bench, STATS)
+
+    assert_true(bench, PHONES)
+    assert counts(bench) == expected(few(40))
 
 
 # What is killed, and what must wait.

@@ -204,6 +204,8 @@ def test_a_keys_file_that_leaves_out_a_path_is_found_by_this_test():
         ("select contract, kind from elsewhere", "elsewhere"),
         ("select contract, nothing as kind from contracts", "nothing"),
         ("select 1", "no input port"),
+        ("select contract from contracts", "it gives no kind"),
+        ("select *, 1 as n from contracts", "it gives n, which is no field"),
     ],
 )
 def test_a_query_that_is_no_function_of_the_data_is_refused(tmp_path, sql, problem):
@@ -222,7 +224,8 @@ def test_ordered_and_exact_aggregates_are_accepted(tmp_path):
         " sum(1.5) as m, avg(length(kind)) as a from contracts group by contract"
     )
 
-    assert read_state_query(path, CONTRACTS, SOURCES).inputs == ("contracts",)
+    port = contract("sums", "state", contract=TEXT, kind=TEXT, n=LONG, m=LONG, a=LONG)
+    assert read_state_query(path, port, SOURCES).inputs == ("contracts",)
 
 
 def test_a_keys_file_must_give_the_key(tmp_path):

@@ -21,7 +21,7 @@ from mesh.product.outbox import (
     no_messages,
     too_large,
 )
-from mesh.product.plan import Output, Plan, StateOutput
+from mesh.product.plan import Input, Output, Plan, StateOutput
 from mesh.product.publishers import publisher, rejector
 from mesh.product.rejection import Rejection, of_failures, of_size, refused
 from mesh.product.relay import Batch, Offsets, Position
@@ -63,12 +63,17 @@ class Engine:
         self.states = StateEngine(plan, storage, registry, self.checker, self._reject)
 
     def take_in(
-        self, arrivals: Sequence[Arrival], offsets: Offsets, *, is_muted: bool = False
+        self,
+        arrivals: Sequence[Arrival],
+        offsets: Offsets,
+        *,
+        is_muted: bool = False,
+        has_states: bool = True,
     ) -> Sequence[Batch]:
         """Commit *arrivals* with the *offsets* after them; the batches to publish.
 
-        Muted, the same is done and nothing is said, since it was published before; state ports
-        are not computed.
+        Muted, the same is done and nothing is said, since it was published before. Muted or
+        without states, state ports are not computed: they are to be compared as a whole.
         """
         made = [
             (arrival, [self._make(each, arrival) for each in self._plan.outputs_of(arrival.source)])
@@ -86,7 +91,7 @@ class Engine:
             if is_muted:
                 batches = [self._storage.save(no_messages(), offsets)]
             else:
-                states = self.states.change(changed, newest(arrivals))
+                states = self.states.change(changed, newest(arrivals)) if has_states else []
                 batches = self._save(states, pa.concat_tables(messages), offsets)
         self._storage.committed(batches[-1])
         return batches
@@ -96,10 +101,12 @@ class Engine:
         outputs: Sequence[StateOutput],
         read_back: Callable[[StateOutput], Iterable[Arrival]],
         position: Position | None = None,
+        unsaid: Sequence[tuple[Input, Rejection]] = (),
     ) -> Sequence[Batch]:
         """Compare state ports with what was published of them; the batches that make it true.
 
-        With a *position*, the storage goes on after it. All of it is one transaction.
+        With a *position*, the storage goes on after it. *unsaid* are rejections that were taken
+        in muted, though from after it. All of it is one transaction.
         """
         with self._storage.transaction():
             if position is not None:
@@ -108,7 +115,11 @@ class Engine:
             for each in outputs:
                 cause = pa.Table.from_pylist([no_cause(each.contract.topic)], CAUSES)
                 messages += self.states.compare(each, read_back(each), cause)
-            batches = self._save(messages, no_messages(), {})
+            said = [
+                self._rejectors[source.rejected_topic].messages(source.contract.id, [each])
+                for source, each in unsaid
+            ]
+            batches = self._save(messages, pa.concat_tables([no_messages(), *said]), {})
         self._storage.committed(batches[-1])
         return batches
 

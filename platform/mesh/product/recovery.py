@@ -20,6 +20,7 @@ from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.offsets import before
 from mesh.product.plan import Input, Plan, StateOutput
+from mesh.product.rejection import Rejection
 from mesh.product.relay import Batch, Offsets, Position
 from mesh.product.storage import Storage
 
@@ -27,6 +28,8 @@ __all__ = ["Recovery"]
 
 POLL_S = 0.1
 Read = Callable[[dict[str, list[Message]]], list[Arrival]]
+# Lag, and news if there are any.
+Tell = Callable[[int, str], None]
 
 
 class Recovery:
@@ -47,7 +50,7 @@ class Recovery:
         self._endpoint, self._principal, self._registry = endpoint, principal, registry
 
     def recover(
-        self, position: Position, stop: threading.Event, tell: Callable[[int, str], None]
+        self, position: Position, stop: threading.Event, tell: Tell
     ) -> Sequence[Batch] | None:
         """Take in, muted, what led to *position*; the batches that make the state ports true.
 
@@ -65,50 +68,49 @@ class Recovery:
             ends = dict(position.offsets)
             for each in self._plan.state_inputs:
                 ends[each.contract.topic] = inputs.first_ends[each.contract.topic]
-            if not self._take_in(inputs, ends, stop, tell):
-                return None
+            unsaid: list[tuple[Input, Rejection]] = []
+            for arrivals, offsets in self._arrivals(inputs, ends, tell):
+                if stop.is_set():
+                    return None
+                unsaid += late(arrivals, position.offsets)
+                if arrivals:
+                    self._engine.take_in(arrivals, offsets, is_muted=True)
         finally:
             inputs.close()
-        return self._engine.compare(self._plan.states, self._published, position)
+        return self._engine.compare(self._plan.states, self._published, position, unsaid)
 
-    def refresh(
-        self, stop: threading.Event, tell: Callable[[int, str], None]
-    ) -> Sequence[Batch] | None:
-        """The batches that make state ports true whose query or contract is new or other.
+    def refresh(self, stop: threading.Event, tell: Tell) -> Iterator[Batch]:
+        """Make state ports true whose query or contract is new or other; yields what to publish.
 
         State inputs are read to their end before, so that what is still to come is not gone.
+        Told to stop, it ends early; the next start begins it again.
         """
         stale = self._engine.states.stale()
         if not stale:
-            return ()
+            return
         contracts = [each.contract for each in self._plan.state_inputs]
         if contracts:
+            # The other ports are not computed meanwhile either, whatever the next start finds.
+            stale = self._engine.states.make_stale()
             inputs = self._open(contracts, self._storage.offsets)
             try:
-                if not self._take_in(inputs, inputs.first_ends, stop, tell):
-                    return None
+                for arrivals, offsets in self._arrivals(inputs, inputs.first_ends, tell):
+                    if stop.is_set():
+                        return
+                    if arrivals:
+                        yield from self._engine.take_in(arrivals, offsets, has_states=False)
             finally:
                 inputs.close()
-        # Muted, the other ports have not been computed either.
-        outputs = self._plan.states if contracts else stale
-        return self._engine.compare(outputs, self._published)
+        yield from self._engine.compare(stale, self._published)
 
-    def _take_in(
-        self,
-        inputs: Inputs,
-        ends: Offsets,
-        stop: threading.Event,
-        tell: Callable[[int, str], None],
-    ) -> bool:
-        """Take in, muted, what stands before *ends*; whether it got there before *stop*."""
+    def _arrivals(
+        self, inputs: Inputs, ends: Offsets, tell: Tell
+    ) -> Iterator[tuple[list[Arrival], Offsets]]:
+        """What stands before *ends*, in batches with the offsets after each; may be empty."""
         while not inputs.has_reached(ends):
-            if stop.is_set():
-                return False
             tell(inputs.lag(), "")
             due = before(inputs.drain(POLL_S), ends)
-            if due:
-                self._engine.take_in(self._read(due), inputs.next_offsets(due), is_muted=True)
-        return True
+            yield self._read(due), inputs.next_offsets(due)
 
     def _published(self, output: StateOutput) -> Iterator[Arrival]:
         """What a state port's own topic says, from its beginning to its end."""
@@ -159,3 +161,11 @@ class Recovery:
                         f"of {self._plan.product.id} are made of all that was there: put a copy "
                         "of its storage back, however old"
                     )
+
+
+def late(arrivals: Sequence[Arrival], offsets: Offsets) -> Iterator[tuple[Input, Rejection]]:
+    """The rejections that stand at or after *offsets*, with the inputs they came by."""
+    for arrival in arrivals:
+        for each in arrival.rejections:
+            if each.offset >= offsets.get(each.topic, {}).get(each.partition, 0):
+                yield arrival.source, each

@@ -104,6 +104,8 @@ class Runtime:
         except BaseException:
             # What was drained and not committed is read again from the storage's offsets.
             self._close_inputs()
+            if self._engine is not None:
+                self._engine.states.forget_told()
             raise
 
     def close(self) -> None:
@@ -147,7 +149,11 @@ class Runtime:
         self._storage.published = position
         for batch in self._storage.unpublished(position):
             self._publish(batch)
-        if not self._refresh():
+        if self._running_engine().states.stale():
+            self._report("recovering", "state ports are compared with what they have published")
+        for batch in self._recovery().refresh(self._stop, self._tell):
+            self._publish(batch)
+        if self._stop.is_set():
             return None
         inputs = self._open_inputs()
         self.progress.lag = inputs.lag()
@@ -179,16 +185,9 @@ class Runtime:
             )
         self._report("recovering", "the storage is behind what was published")
         if self._recovery().recover(position, self._stop, self._tell) is None:
-            return False
+            return False  # what it made is read from the storage, as after any start
         self._log(f"recovered up to batch {position.batch}")
         return True
-
-    def _refresh(self) -> bool:
-        """Make state ports true whose query is new or other; whether before it was to stop."""
-        batches = self._recovery().refresh(self._stop, self._tell)
-        for batch in batches or ():
-            self._publish(batch)
-        return batches is not None
 
     def _recovery(self) -> Recovery:
         return Recovery(

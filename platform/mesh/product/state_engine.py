@@ -89,6 +89,12 @@ class StateEngine:
         outputs = [each.output for each in self._ports]
         return tuple(each for each in outputs if known.get(each.contract.id) != each.digest)
 
+    def make_stale(self) -> tuple[StateOutput, ...]:
+        """Have every port compared as a whole before it is computed by batches again."""
+        with self._storage.transaction():
+            self._storage.connection.execute("delete from mesh.state_ports")
+        return self.stale()
+
     def compare(
         self, output: StateOutput, published: Iterable[Arrival], cause: pa.Table
     ) -> list[pa.Table]:

@@ -108,7 +108,9 @@ class StatePort:
 
     def _fresh(self, touched: str | None) -> pa.Table:
         """The query's rows now, for the touched keys or for all."""
-        sql = f"select * from ({self._query.sql}\n) q"
+        # By name: `*` of an input has the columns of its origin along.
+        names = ", ".join(quoted(each) for each in self._types)
+        sql = f"select {names} from ({self._query.sql}\n) q"
         if touched is None:
             return self._connection.sql(sql).to_arrow_table()
         sql += f" semi join {touched} using ({self._key_list()})"

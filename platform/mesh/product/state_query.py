@@ -73,6 +73,7 @@ def read_state_query(path: Path, contract: Contract, sources: Mapping[str, Contr
     with connect_memory() as connection:
         make_inputs(connection, sources)
         problems += plan_faults(connection, sql) if not problems else []
+        problems += column_faults(connection, sql, contract) if not problems else []
         keys_path = path.with_suffix(".keys.sql")
         keys = read_keys(connection, keys_path, contract) if keys_path.exists() else None
     key_input = key_input_of(keys, keys_path, tree, contract=contract, sources=sources)
@@ -166,6 +167,18 @@ def plan_faults(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str
     for node in nodes(plan):
         if node.get("expression_class") in ("BOUND_AGGREGATE", "BOUND_WINDOW"):
             yield from aggregate_faults(node)
+
+
+def column_faults(
+    connection: duckdb.DuckDBPyConnection, sql: str, contract: Contract
+) -> Iterator[str]:
+    """Fields of the contract that the query does not give, and columns that are none."""
+    found = {row[0] for row in connection.execute(f"describe {sql}").fetchall()}
+    wanted = {each.name for each in contract.fields}
+    for name in sorted(wanted - found):
+        yield f"it gives no {name}, which is a field of {contract.id}"
+    for name in sorted(found - wanted):
+        yield f"it gives {name}, which is no field of {contract.id}"
 
 
 def aggregate_faults(node: dict[str, object]) -> Iterator[str]:
