@@ -1,19 +1,24 @@
 """Two products that exist in tests only: state ports over the call center's calls.
 
-`call-stats` keeps a row a phone number of the events; `call-heavy` reads that state port, and the
-events once more.
+`call-stats` keeps a row a phone number of the events; `call-heavy` reads that port, and the events.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mesh.product.plan import plan_product
 from mesh.testing import Backbone, Workbench, open_workbench
+from mesh.testing.messages import send_all
+from tests.stream import PRODUCT as CENTER
+from tests.stream import calls
 
 ROOT = Path(__file__).parents[1]
 STATS, PHONES = "call-stats", "call-stats.phones"
@@ -42,7 +47,7 @@ name: {port}
 version: 1.0.0
 status: active
 domain: customer-service
-description: {{purpose: How much each number calls., usage: Join by number., limitations: None.}}
+description: {{purpose: Counts., usage: Join by number., limitations: None.}}
 schema:
   - name: {port}
     physicalType: topic
@@ -59,11 +64,8 @@ schema:
           - {{property: identifier, value: phone-number}}
           - {{property: personal, value: true}}
       - {{name: calls, logicalType: integer, description: How many calls., required: true}}
-      - name: seconds
-        logicalType: integer
-        description: How long they were, together.
-        required: true
-        logicalTypeOptions: {{minimum: 0}}
+      - {{name: seconds, logicalType: integer, description: All of them., required: true,
+         logicalTypeOptions: {{minimum: 0}}}}
 team: {{name: Stats, members: [{{username: stats@telco.example, role: owner}}]}}
 customProperties:
   - {{property: portKind, value: state}}
@@ -154,3 +156,93 @@ def whole(bench: Workbench, contract_id: str) -> dict[str, Any]:
     with bench.opened(product) as storage:
         found = storage.connection.sql(plan.states[0].query.sql).to_arrow_table().to_pylist()
     return {row["phone_number"]: row for row in found}
+
+
+NUMBERS = 7
+
+
+def few(count: int, start: int = 0) -> pa.Table:
+    """Calls from a few numbers only, so that each has several."""
+    found = calls(count, start)
+    numbers = pa.array([f"+1202555010{(start + i) % NUMBERS}" for i in range(count)])
+    return found.set_column(found.schema.get_field_index("phone_number"), "phone_number", numbers)
+
+
+def feed(bench: Workbench, count: int, start: int = 0) -> None:
+    """Feed calls and let the call center publish them."""
+    bench.feed(CENTER, few(count, start))
+    run(bench, CENTER, count)
+
+
+def erase(bench: Workbench, count: int, start: int = 0) -> None:
+    """Erase calls at their source, and let the call center pass it on."""
+    ids = few(count, start)["call_id"].to_pylist()
+    bench.send(CENTER, [{"key": each.encode(), "value": None} for each in ids])
+    run(bench, CENTER, count)
+
+
+def run(bench: Workbench, product: str, count: int = 0) -> None:
+    """Run a product until *count* messages came and none waits."""
+    with bench.running(product) as runtime:
+        bench.settle(runtime, count)
+
+
+def counts(bench: Workbench, port: str = PHONES) -> dict[str, int]:
+    """How many calls a port's topic says of each number."""
+    return {key: row["calls"] for key, row in compacted(bench, port).items()}
+
+
+def expected(*pieces: pa.Table) -> dict[str, int]:
+    """How many of these calls each number has."""
+    numbers = pa.concat_tables(pieces)["phone_number"]
+    return {each["values"]: each["counts"] for each in pc.value_counts(numbers).to_pylist()}
+
+
+def assert_true(bench: Workbench, *ports: str) -> None:
+    """Topic, table and whole query of each port agree."""
+    for port in ports:
+        truth = whole(bench, port)
+        assert table(bench, port) == truth
+        assert compacted(bench, port) == truth
+
+
+def history(bench: Workbench, port: str) -> list[tuple[str, Any]]:
+    """Every message of a port's topic, key and row, by key, each key's in order."""
+    messages = bench.messages(bench.contract(port).topic)
+    rows = bench.decoded(messages)
+    found = [(each.key().decode(), row) for each, row in zip(messages, rows, strict=True)]
+    return sorted(found, key=lambda each: each[0])
+
+
+def storage_of(bench: Workbench, product: str) -> Path:
+    """The file of a product's storage."""
+    return bench.home.storage(product)
+
+
+def copy_of(bench: Workbench, product: str) -> Path:
+    """A copy of the storage as it is now."""
+    storage = storage_of(bench, product)
+    return Path(shutil.copy(storage, storage.with_name("copy")))
+
+
+def assert_never_back(bench: Workbench, port: str, values: Callable[[Any], int]) -> None:
+    """No message of a key has a lower value than one before: only calls that are added came."""
+    last: dict[str, int] = {}
+    for key, row in history(bench, port):
+        assert row is not None, f"{key} was deleted"
+        assert values(row) >= last.get(key, 0), f"{key} went back"
+        last[key] = values(row)
+
+
+def spoil(bench: Workbench, *keys: str) -> None:
+    """Put messages on the phones' topic that nobody can read."""
+    client = bench.backbone.endpoint.client(bench.principal(STATS))
+    topic = bench.contract(PHONES).topic
+    send_all(client, topic, [{"key": each.encode(), "value": b"junk"} for each in keys])
+
+
+def rewrite(bench: Workbench, sql: str) -> Path:
+    """Give `call-stats` another query."""
+    path = bench.root / "products" / "call_stats" / "phones.sql"
+    path.write_text(sql)
+    return path

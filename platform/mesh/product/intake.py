@@ -147,9 +147,8 @@ class Intake:
             arrived = arrived.sort_by(CAUSE)
         rows, violations = self._checker.check(arrived, self.source.contract)
         for each in violations:
-            cause = arrived[CAUSE][each.row].as_py()
             fault = Fault(field=each.field, rule=each.rule, reason=each.reason)
-            faults.setdefault(cause, fault)
+            faults.setdefault(arrived[CAUSE][each.row].as_py(), fault)
         return Arrival(
             source=self.source,
             rows=self._keyed(rows, messages, faults),
