@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pyarrow as pa
 import pytest
 
@@ -170,16 +172,17 @@ def test_a_row_that_breaks_the_contract_is_refused_once_and_its_key_deleted(benc
 def test_a_backlog_of_events_does_not_keep_state_waiting(bench, monkeypatch):
     run(bench, HEAVY)
     monkeypatch.setattr(inputs, "BATCH_ROWS", 10)
-    feed(bench, 400)
+    feed(bench, 800)
     run(bench, STATS)
+    counted = 'select (select sum(calls) from "input".phones), (select count(*) from "input".calls)'
     with bench.running(HEAVY) as runtime:
-        runtime.step(0.2)
-        arrived = 0
-        while arrived < 100:
-            arrived += runtime.step(0.2)
         reader = runtime._storage.reader()
-        known = reader.execute('select count(*) from "input".phones').fetchall()[0][0]
-        events = reader.execute('select count(*) from "input".calls').fetchall()[0][0]
+        deadline = time.monotonic() + 60
+        state = events = 0
+        while state != 800 and time.monotonic() < deadline:
+            runtime.step(0.2)
+            state, events = reader.execute(counted).fetchall()[0]
 
-    assert known == NUMBERS
-    assert events < 400
+    # All that the state says is known while most of the events still wait.
+    assert state == 800
+    assert 0 < events < 600
