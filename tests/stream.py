@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -136,3 +139,22 @@ def make_anew(bench: Workbench, topic: str) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     bench.provision()
+
+
+@contextmanager
+def process(bench, *arguments: str):
+    """`python -m mesh …` on the workbench, and its log; killed at the end if it still runs."""
+    log = bench.root.parent / "process.log"
+    with log.open("wb") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "mesh", *arguments],
+            env=bench.environment(),
+            cwd=bench.root,
+            stdout=file,
+            stderr=file,
+        )
+        try:
+            yield child, log
+        finally:
+            child.kill()
+            child.wait()

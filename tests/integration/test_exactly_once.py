@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 from itertools import count
 
 import pytest
@@ -20,6 +17,7 @@ from tests.stream import (
     FaultyRelay,
     assert_each_once,
     calls,
+    process,
     published_ids,
     run,
     stored_ids,
@@ -57,25 +55,6 @@ def step_until_published(bench, runtime, many: int) -> None:
 
 
 # What is killed.
-
-
-@contextmanager
-def process(bench, *arguments: str):
-    """`python -m mesh …` on the workbench, and its log; killed at the end if it still runs."""
-    log = bench.root.parent / "process.log"
-    with log.open("wb") as file:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "mesh", *arguments],
-            env=bench.environment(),
-            cwd=bench.root,
-            stdout=file,
-            stderr=file,
-        )
-        try:
-            yield child, log
-        finally:
-            child.kill()
-            child.wait()
 
 
 def feed_until(bench, stop: threading.Event, fed: list[int]) -> None:

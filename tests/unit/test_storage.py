@@ -132,7 +132,8 @@ def test_to_adopt_a_position_is_to_forget_what_waited(storage):
     commit(storage, "a", offset=5)
     theirs = Position(batch="theirs", seq=40, offsets={"t": {0: 5}})
 
-    storage.adopt(theirs)
+    with storage.transaction():
+        storage.adopt(theirs)
 
     assert storage.knows(theirs)
     assert waiting(storage, theirs) == []

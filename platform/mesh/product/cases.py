@@ -5,6 +5,7 @@
         given: {new_finished_calls: [{started_at: …, ended_at: …}]}
         expect: [{duration_s: 30}]
 
+An event port maps its one `new_<input>`; a state port is given rows of its inputs by name.
 Only the columns that a case names matter; the others are null, or are not compared.
 """
 
@@ -26,12 +27,14 @@ from mesh.contract.types import duckdb_columns
 from mesh.contract.yamlfile import YamlFile, read_yaml
 from mesh.errors import InvalidFile
 from mesh.product.duck import connect_memory, quoted
-from mesh.product.plan import Output, Plan
-from mesh.product.transform import CAUSE
+from mesh.product.plan import Output, Plan, StateOutput
+from mesh.product.transform import CAUSE, Failure
 
 __all__ = ["Outcome", "run_cases"]
 
 Row = Mapping[str, object]
+Sources = Mapping[str, Contract]
+AnyOutput = Output | StateOutput
 T = TypeVar("T")
 
 
@@ -58,11 +61,18 @@ def run_cases(plan: Plan) -> list[Outcome]:
     for output in plan.outputs:
         path = output.port.sql_path.with_suffix(".test.yaml")
         if path.exists():
-            outcomes += run_file(output, path)
+            outcomes += run_file(output, path, sources_of(plan, output))
     return outcomes
 
 
-def run_file(output: Output, path: Path) -> list[Outcome]:
+def sources_of(plan: Plan, output: AnyOutput) -> Sources:
+    """The relations that a port's query reads, with their contracts."""
+    if isinstance(output, Output):
+        return {output.query.relation: output.source.contract}
+    return {each.name: each.contract for each in plan.inputs if each.name in output.query.inputs}
+
+
+def run_file(output: AnyOutput, path: Path, sources: Sources) -> list[Outcome]:
     """Run the cases of one port."""
     file = read_yaml(path)
     cases = file.document.get("cases")
@@ -71,43 +81,80 @@ def run_file(output: Output, path: Path) -> list[Outcome]:
             [fault(file, ("cases",), "it has no list `cases`", "see docs/products.md")]
         )
     with connect_memory() as connection:
-        return [run_case(connection, output, file, index) for index in range(len(cases))]
+        return [run_case(connection, output, file, n, sources) for n in range(len(cases))]
 
 
 def run_case(
-    connection: duckdb.DuckDBPyConnection, output: Output, file: YamlFile, index: int
+    connection: duckdb.DuckDBPyConnection,
+    output: AnyOutput,
+    file: YamlFile,
+    index: int,
+    sources: Sources,
 ) -> Outcome:
     """Run one case."""
     case = part(file, ("cases", index), dict)
     name = str(case.get("name", f"case {index + 1}"))
-    relation = output.query.relation
-    given = part(file, ("cases", index, "given"), dict)
-    if set(given) != {relation}:
-        raise InvalidFile(
-            [
-                fault(
-                    file,
-                    ("cases", index, "given"),
-                    f"{name!r} gives {', '.join(given) or 'nothing'}",
-                    f"give rows of {relation}",
-                )
-            ]
-        )
-    rows = rows_at(file, ("cases", index, "given", relation))
+    given = given_rows(file, index, name, sources)
     expected = rows_at(file, ("cases", index, "expect"))
     columns = sorted({column for row in expected for column in row})
     try:
-        arrived = typed(connection, rows, output.source.contract)
-        causes = pa.array(range(len(rows)), pa.int64())
-        made, failures = output.query.run(connection, arrived.append_column(CAUSE, causes))
+        tables = {
+            relation: typed(connection, given.get(relation, []), contract)
+            for relation, contract in sources.items()
+        }
         wanted = texts(connection, typed(connection, expected, output.contract), columns)
-        found = texts(connection, made.sort_by(CAUSE), columns)
+        if isinstance(output, Output):
+            made, failures = run_event(connection, output, tables[output.query.relation])
+        else:
+            made, failures = run_state(connection, output, tables, sources), []
+        found = texts(connection, made, columns)
     except duckdb.Error as error:
         told = str(error).splitlines()[0]
     else:
         reasons = [f"the query fails for a row: {each.reason}" for each in failures]
         told = reasons[0] if reasons else difference(wanted, found)
     return Outcome(port=output.contract.id, case=name, difference=told)
+
+
+def given_rows(file: YamlFile, index: int, name: str, sources: Sources) -> dict[str, list[Row]]:
+    """The given rows by relation; an input of a state port that is not named has none."""
+    place = ("cases", index, "given")
+    given = part(file, place, dict)
+    if not given or set(given) - set(sources):
+        problem = f"{name!r} gives {', '.join(given) or 'nothing'}"
+        raise InvalidFile([fault(file, place, problem, f"give rows of {', '.join(sources)}")])
+    return {relation: rows_at(file, (*place, relation)) for relation in given}
+
+
+def run_event(
+    connection: duckdb.DuckDBPyConnection, output: Output, arrived: pa.Table
+) -> tuple[pa.Table, list[Failure]]:
+    """What an event port makes of rows, in their order."""
+    causes = pa.array(range(arrived.num_rows), pa.int64())
+    made, failures = output.query.run(connection, arrived.append_column(CAUSE, causes))
+    return made.sort_by(CAUSE), failures
+
+
+def run_state(
+    connection: duckdb.DuckDBPyConnection,
+    output: StateOutput,
+    tables: Mapping[str, pa.Table],
+    sources: Sources,
+) -> pa.Table:
+    """What a state port's whole query says, in order of key."""
+    for name, rows in tables.items():
+        # Arrow knows no UUID, and the query is bound to the inputs' own types.
+        casts = ", ".join(
+            f"cast({quoted(column)} as {type_}) as {quoted(column)}"
+            for column, type_ in duckdb_columns(sources[name])
+        )
+        connection.register("_rows", rows)
+        connection.execute(f"create or replace table {quoted(name)} as select {casts} from _rows")
+        connection.unregister("_rows")
+    keys = ", ".join(quoted(each.name) for each in output.contract.key_fields)
+    return connection.sql(
+        f"select * from ({output.query.sql}\n) q order by {keys}"
+    ).to_arrow_table()
 
 
 def difference(wanted: Sequence[Row], found: Sequence[Row]) -> str:

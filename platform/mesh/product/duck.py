@@ -38,7 +38,11 @@ ROWS_AS_JSON = "select to_json(r)::varchar from _rows r"
 def connect(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the file, shut to everything outside it."""
     try:
-        return shut(duckdb.connect(str(path)))
+        connection = duckdb.connect(str(path))
+        connection.execute('create schema if not exists "input"')
+        # What a query of a product names is an input; all our own SQL names its schema.
+        connection.execute("set search_path = 'input,main'")
+        return shut(connection)
     except duckdb.Error as error:
         raise storage_error(path, error) from error
 
@@ -104,7 +108,9 @@ def make_table(
     connection: duckdb.DuckDBPyConnection, table: str, place: tuple[str, str], contract: Contract
 ) -> None:
     """Make the table of a port, or add the columns that a newer contract has."""
-    wanted = [*duckdb_columns(contract), *ORIGIN]
+    # A row of a state port comes from no one message.
+    has_origin = place[0] == "input" or contract.kind == "event"
+    wanted = [*duckdb_columns(contract), *(ORIGIN if has_origin else ())]
     if not table_exists(connection, *place):
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted)
         connection.execute(f"create table {table} ({columns})")

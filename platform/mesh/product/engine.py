@@ -5,32 +5,35 @@ The DuckDB half of exactly-once. Not here: Kafka (`inputs`, `relay`) and the loo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mesh.backbone.registry import Registry
-from mesh.contract.model import Contract
-from mesh.contract.types import avro_schema
-from mesh.errors import BackboneError
-from mesh.product.duck import connect_memory
-from mesh.product.erasure import erase
+from mesh.product.causes import CAUSES
+from mesh.product.duck import connect_memory, quoted
+from mesh.product.erasure import erase, tombstones
 from mesh.product.intake import Arrival, Checker
 from mesh.product.outbox import (
-    REJECTED_SCHEMA,
-    Publisher,
     no_messages,
     too_large,
 )
-from mesh.product.plan import Output, Plan
-from mesh.product.position import Batch, Offsets
-from mesh.product.rejection import Rejection, Rejector, of_failures, of_size, refused
+from mesh.product.plan import Input, Output, Plan, StateOutput
+from mesh.product.position import Batch, Offsets, Position
+from mesh.product.publishers import publisher, rejector
+from mesh.product.rejection import Rejection, of_failures, of_size, refused
+from mesh.product.state_engine import StateEngine
+from mesh.product.state_input import apply_state
 from mesh.product.storage import Storage
 from mesh.product.transform import CAUSE
 
 __all__ = ["Engine"]
+
+# Of state rows: what one Kafka transaction publishes well within its time-out.
+FAN_OUT = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,31 +55,89 @@ class Engine:
         self.checker = Checker()
         self._memory = connect_memory()
         self._publishers = {
-            each.contract.id: publisher(each.contract, registry) for each in plan.outputs
+            each.contract.id: publisher(each.contract, registry) for each in plan.events
         }
         topics = [each.rejected_topic for each in plan.inputs]
         topics += [each.contract.rejected_topic for each in plan.outputs]
         self._rejectors = {topic: rejector(topic, registry) for topic in topics}
+        self.states = StateEngine(plan, storage, registry, self.checker, self._reject)
 
     def take_in(
-        self, arrivals: Sequence[Arrival], offsets: Offsets, *, is_muted: bool = False
-    ) -> Batch:
-        """Commit *arrivals* with the *offsets* after them; the batch to publish.
+        self,
+        arrivals: Sequence[Arrival],
+        offsets: Offsets,
+        *,
+        is_muted: bool = False,
+        has_states: bool = True,
+    ) -> Sequence[Batch]:
+        """Commit *arrivals* with the *offsets* after them; the batches to publish.
 
-        Muted, the same is done and nothing is said: it was published before.
+        Muted, the same is done and nothing is said, since it was published before. Muted or
+        without states, state ports are not computed: they are to be compared as a whole.
         """
         made = [
             (arrival, [self._make(each, arrival) for each in self._plan.outputs_of(arrival.source)])
             for arrival in arrivals
         ]
         with self._storage.transaction():
-            messages = [no_messages()]
+            messages, changed = [no_messages()], {}
             for arrival, results in made:
-                messages += self._keep(arrival, results)
-            outbox = no_messages() if is_muted else pa.concat_tables(messages)
-            batch = self._storage.save(outbox.combine_chunks(), offsets)
-        self._storage.committed(batch)
-        return batch
+                if arrival.source.contract.kind == "state":
+                    said, images = self._keep_state(arrival)
+                else:
+                    said, images = self._keep(arrival, results)
+                messages += said
+                changed[arrival.source.name] = images
+            if is_muted:
+                batches = [self._storage.save(no_messages(), offsets)]
+            else:
+                states = self.states.change(changed, newest(arrivals)) if has_states else []
+                batches = self._save(states, pa.concat_tables(messages), offsets)
+        self._storage.committed(batches[-1])
+        return batches
+
+    def compare(
+        self,
+        outputs: Sequence[StateOutput],
+        read_back: Callable[[StateOutput], Iterable[Arrival]],
+        position: Position | None = None,
+        unsaid: Sequence[tuple[Input, Rejection]] = (),
+    ) -> Sequence[Batch]:
+        """Compare state ports with what was published of them; the batches that make it true.
+
+        With a *position*, the storage goes on after it. *unsaid* are rejections that were taken
+        in muted, though from after it. All of it is one transaction.
+        """
+        with self._storage.transaction():
+            if position is not None:
+                self._storage.adopt(position)
+            messages: list[pa.Table] = []
+            for each in outputs:
+                cause = pa.Table.from_pylist([no_cause(each.contract.topic)], CAUSES)
+                messages += self.states.compare(each, read_back(each), cause)
+            said = [
+                self._rejectors[source.rejected_topic].messages(source.contract.id, [each])
+                for source, each in unsaid
+            ]
+            batches = self._save(messages, pa.concat_tables([no_messages(), *said]), {})
+        self._storage.committed(batches[-1])
+        return batches
+
+    def _save(self, states: Sequence[pa.Table], events: pa.Table, offsets: Offsets) -> list[Batch]:
+        """Put what is to be said into the open transaction, as batches of bounded size.
+
+        Only the last has the new offsets: events are published with those they come from, and
+        what state ports have said already is read back, should the storage be lost between.
+        """
+        outbox = pa.concat_tables([no_messages(), *states])
+        batches: list[Batch] = []
+        while outbox.num_rows > FAN_OUT:
+            piece, outbox = outbox.slice(0, FAN_OUT), outbox.slice(FAN_OUT)
+            after = batches[-1] if batches else None
+            batches.append(self._storage.save(piece.combine_chunks(), {}, after))
+        last = pa.concat_tables([outbox, events]).combine_chunks()
+        batches.append(self._storage.save(last, offsets, batches[-1] if batches else None))
+        return batches
 
     def _make(self, output: Output, arrival: Arrival) -> Made:
         """Run one port's query over what arrived, outside every transaction."""
@@ -98,9 +159,24 @@ class Engine:
             rows, messages = rows.filter(pc.invert(large)), messages.filter(pc.invert(large))
         return Made(output=output, rows=rows, messages=messages, rejections=rejections)
 
-    def _keep(self, arrival: Arrival, made: Sequence[Made]) -> list[pa.Table]:
-        """Write one port's arrival into the open transaction; the messages that follow."""
+    def _keep_state(self, arrival: Arrival) -> tuple[list[pa.Table], pa.Table]:
+        """Write a state input's arrival; the messages that follow, and the changed images."""
         source = arrival.source
+        rows = with_origin(arrival.rows, arrival.causes)
+        images = apply_state(
+            self._storage.connection,
+            f'"input".{quoted(source.name)}',
+            source.contract,
+            rows=rows.append_column(CAUSE, arrival.rows[CAUSE]),
+            tombstones=tombstones(arrival),
+        )
+        said = self._reject(source.rejected_topic, source.contract.id, arrival.rejections)
+        return [said], images
+
+    def _keep(self, arrival: Arrival, made: Sequence[Made]) -> tuple[list[pa.Table], pa.Table]:
+        """Write an event input's arrival; the messages that follow, and the changed images."""
+        source = arrival.source
+        images = arrival.rows.drop_columns([CAUSE])
         self._storage.insert("input", source.name, with_origin(arrival.rows, arrival.causes))
         messages = [self._reject(source.rejected_topic, source.contract.id, arrival.rejections)]
         said = []
@@ -111,10 +187,12 @@ class Engine:
             said.append(each.messages.append_column(CAUSE, each.rows[CAUSE]))
         if arrival.deletions:
             outputs = [(each.output, self._publishers[each.output.contract.id]) for each in made]
-            said += erase(self._storage, arrival, outputs)
+            erased, tombs = erase(self._storage, arrival, outputs)
+            images = pa.concat_tables([images, erased.cast(images.schema)])
+            said += tombs
             # A row that came after its tombstone must stay after it.
             said = [pa.concat_tables(said).sort_by(CAUSE)] if said else []
-        return [*messages, *(each.drop_columns([CAUSE]) for each in said)]
+        return [*messages, *(each.drop_columns([CAUSE]) for each in said)], images
 
     def _reject(self, topic: str, port: str, rejections: Sequence[Rejection]) -> pa.Table:
         """The messages for a port's rejected topic, counted."""
@@ -133,23 +211,12 @@ def with_origin(rows: pa.Table, causes: pa.Table) -> pa.Table:
     )
 
 
-def publisher(contract: Contract, registry: Registry) -> Publisher:
-    """The publisher of a port, with the id its schema is registered under."""
-    schema = avro_schema(contract)
-    return Publisher(contract, schema, registered(registry, contract.subject, schema))
+def newest(arrivals: Sequence[Arrival]) -> pa.Table:
+    """The newest of the messages that came, as one row of causes."""
+    causes = pa.concat_tables([each.causes for each in arrivals])
+    return causes.slice(pc.index(causes["time"], pc.max(causes["time"])).as_py(), 1)
 
 
-def rejector(topic: str, registry: Registry) -> Rejector:
-    """The rejector that writes *topic*."""
-    return Rejector(topic, registered(registry, f"{topic}-value", REJECTED_SCHEMA))
-
-
-def registered(registry: Registry, subject: str, schema: dict[str, object]) -> int:
-    """The id of *schema*, which only the mesh's registrar may register."""
-    schema_id = registry.find(subject, schema)
-    if schema_id is None:
-        raise BackboneError(
-            f"the schema of {subject} is not registered as the contract has it now: "
-            "`mesh up` registers it (or `mesh provision`, where the mesh runs in containers)"
-        )
-    return schema_id
+def no_cause(topic: str) -> dict[str, object]:
+    """The cause of what no message caused: a query is another than before."""
+    return {"topic": topic, "partition": 0, "offset": 0, "time": datetime.now(UTC), "trace": None}

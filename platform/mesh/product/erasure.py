@@ -19,8 +19,10 @@ __all__ = ["erase"]
 
 def erase(
     storage: Storage, arrival: Arrival, outputs: Sequence[tuple[Output, Publisher]]
-) -> list[pa.Table]:
-    """Delete what *arrival*'s tombstones name, in the open transaction; their tombstones.
+) -> tuple[pa.Table, list[pa.Table]]:
+    """Delete what *arrival*'s tombstones name, in the open transaction.
+
+    Returns the input's rows as they were, and the tombstones of what was made of them.
 
     Only rows from before a tombstone go: the same key may have come again after it. The
     messages carry their `_cause` along, since they belong between those of the rows.
@@ -29,7 +31,12 @@ def erase(
     connection.register("_tombstones", tombstones(arrival))
     connection.execute(f"create or replace temp table _erased as {erased_rows(arrival.source)}")
     connection.unregister("_tombstones")
-    delete_from(storage, f'"input".{quoted(arrival.source.name)}')
+    table = f'"input".{quoted(arrival.source.name)}'
+    fields = ", ".join(f"i.{quoted(each.name)}" for each in arrival.source.contract.fields)
+    images = connection.sql(
+        f"select {fields} from {table} i semi join _erased using (_partition, _offset)"
+    ).to_arrow_table()
+    delete_from(storage, table)
     messages = []
     for output, publisher in outputs:
         table = f"main.{quoted(output.contract.name)}"
@@ -41,8 +48,8 @@ def erase(
         tombs = publisher.tombstones(gone, arrival.causes)
         messages.append(tombs.append_column(CAUSE, gone[CAUSE]))
         delete_from(storage, table)
-    connection.execute("drop table _erased")
-    return messages
+    connection.execute("drop table temp._erased")
+    return images, messages
 
 
 def tombstones(arrival: Arrival) -> pa.Table:

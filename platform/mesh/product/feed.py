@@ -21,11 +21,11 @@ from mesh.contract.model import Contract
 from mesh.errors import StorageError
 from mesh.product.causes import CAUSES
 from mesh.product.duck import as_json
-from mesh.product.engine import publisher
 from mesh.product.intake import Checker
 from mesh.product.ledger import DIGEST, LINE, Judgement, Ledger
 from mesh.product.mapping import BadLine, FileBatch
 from mesh.product.position import Position
+from mesh.product.publishers import publisher
 from mesh.product.readback import read_back
 from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage

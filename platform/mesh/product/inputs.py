@@ -1,21 +1,24 @@
-"""The consumer of a product's input ports, from the offsets that its storage holds.
+"""The consumers of a product's input ports, from the offsets that its storage holds.
 
+State inputs have one of their own, so that a backlog of events does not keep them waiting.
 It never commits to Kafka: rows and offsets are one transaction in the storage.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.contract.model import Contract
+from mesh.contract.model import Contract, PortKind
 from mesh.errors import StorageError, TopicDiffers
+from mesh.product.offsets import check_range, place
 from mesh.product.position import Offsets
 
-__all__ = ["Inputs", "before"]
+__all__ = ["Inputs"]
 
 METADATA_TIMEOUT_S = 15.0
 # consume() slows down above this, measured.
@@ -24,6 +27,8 @@ CHUNK = 1000
 BATCH_ROWS = 10_000
 # Bounds a batch in memory where messages are large.
 BATCH_BYTES = 32 * 1024 * 1024
+# How long one kind of inputs is waited for before the other is asked.
+TURN_S = 0.005
 
 
 class Inputs:
@@ -40,7 +45,22 @@ class Inputs:
         self._next: Offsets = {topic: {} for topic in self.contracts}
         self._ends: Offsets = {topic: {} for topic in self.contracts}
         self._trouble: KafkaError | None = None
-        self._consumer = Consumer(
+        # State first: what an event is joined with should be there before it.
+        kinds = sorted({each.kind for each in contracts}, reverse=True)
+        self._consumers = {kind: self._open(endpoint, principal) for kind in kinds}
+        try:
+            for kind in kinds:
+                self._assign(kind, offsets)
+        except BaseException:
+            self.close()
+            raise
+        # What a recovery reads up to: the ends move while it reads.
+        self.first_ends = {topic: dict(ends) for topic, ends in self._ends.items()}
+        self.starts = {topic: dict(starts) for topic, starts in self._next.items()}
+
+    def _open(self, endpoint: Endpoint, principal: Principal) -> Consumer:
+        """A consumer that is told everything by us."""
+        return Consumer(
             {
                 **endpoint.client(principal),
                 "group.id": f"{principal.name}.inputs",
@@ -54,16 +74,13 @@ class Inputs:
                 "error_cb": self._note,
             }
         )
-        try:
-            self._assign(offsets)
-        except BaseException:
-            self._consumer.close()
-            raise
 
-    def _assign(self, offsets: Offsets) -> None:
+    def _assign(self, kind: PortKind, offsets: Offsets) -> None:
         """Start each partition where the storage stands, or at the first offset there is."""
         partitions = []
         for topic, contract in self.contracts.items():
+            if contract.kind != kind:
+                continue
             self._check_partitions(topic, contract.partitions)
             for number in range(contract.partitions):
                 low, high = self._watermarks(topic, number)
@@ -71,12 +88,12 @@ class Inputs:
                 check_range(topic, number, start=start, low=low, high=high)
                 self._next[topic][number], self._ends[topic][number] = start, high
                 partitions.append(TopicPartition(topic, number, start))
-        self._consumer.assign(partitions)
+        self._consumers[kind].assign(partitions)
 
     def _check_partitions(self, topic: str, wanted: int) -> None:
         """Raise `TopicDiffers` where keys may have moved to other partitions."""
         try:
-            metadata = self._consumer.list_topics(topic, METADATA_TIMEOUT_S).topics[topic]
+            metadata = self._consumer_of(topic).list_topics(topic, METADATA_TIMEOUT_S).topics[topic]
         except KafkaException as exception:
             raise kafka_error(exception.args[0], f"describe {topic}") from exception
         if metadata.error is not None:
@@ -90,7 +107,7 @@ class Inputs:
     def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
         """The first offset there is and the one after the last."""
         try:
-            found = self._consumer.get_watermark_offsets(
+            found = self._consumer_of(topic).get_watermark_offsets(
                 TopicPartition(topic, partition), METADATA_TIMEOUT_S, cached=False
             )
         except KafkaException as exception:
@@ -115,22 +132,20 @@ class Inputs:
         return batch
 
     def _fetch(self, timeout_s: float) -> list[Message]:
-        """What has arrived, up to a batch."""
-        first = self._consumer.poll(timeout_s)
-        if first is not None:
-            self._trouble = None
-        elif self._trouble is not None:
-            raise kafka_error(self._trouble, "read its inputs")
-        messages = [] if first is None else [first]
-        size = sum(map(len, messages))
-        while messages and len(messages) < BATCH_ROWS and size < BATCH_BYTES:
-            more = self._consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
-            if not more:
-                break
-            # A message's length is its value's.
-            size += sum(map(len, more))
-            messages += more
-        return messages
+        """What has arrived, up to a batch of each kind."""
+        deadline = time.monotonic() + timeout_s
+        # With two kinds to wait for, each is asked in turn.
+        patience = timeout_s if len(self._consumers) == 1 else min(timeout_s, TURN_S)
+        while True:
+            messages: list[Message] = []
+            for consumer in self._consumers.values():
+                messages += fetch(consumer, 0 if messages else patience)
+            if messages:
+                self._trouble = None
+            elif self._trouble is not None:
+                raise kafka_error(self._trouble, "read its inputs")
+            if messages or time.monotonic() >= deadline:
+                return messages
 
     def _note(self, error: KafkaError) -> None:
         """Keep what stops the whole client; it goes on by itself from all else."""
@@ -200,7 +215,7 @@ class Inputs:
         waiting = 0
         for topic, partitions in self._next.items():
             for number, next_ in partitions.items():
-                _, high = self._consumer.get_watermark_offsets(
+                _, high = self._consumer_of(topic).get_watermark_offsets(
                     TopicPartition(topic, number), cached=True
                 )
                 end = self._ends[topic].get(number, 0)
@@ -210,31 +225,23 @@ class Inputs:
 
     def close(self) -> None:
         """Leave the topics."""
-        self._consumer.close()
+        for each in self._consumers.values():
+            each.close()
+
+    def _consumer_of(self, topic: str) -> Consumer:
+        return self._consumers[self.contracts[topic].kind]
 
 
-def before(drained: dict[str, list[Message]], offsets: Offsets) -> dict[str, list[Message]]:
-    """What of *drained* stands before *offsets*."""
-    due: dict[str, list[Message]] = {}
-    for topic, messages in drained.items():
-        for message in messages:
-            _, partition, offset = place(message)
-            if offset < offsets.get(topic, {}).get(partition, 0):
-                due.setdefault(topic, []).append(message)
-    return due
-
-
-def place(message: Message) -> tuple[str, int, int]:
-    """Topic, partition and offset of a message from a broker."""
-    return str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
-
-
-def check_range(topic: str, partition: int, *, start: int, low: int, high: int) -> None:
-    """Raise `StorageError` where the partition does not hold what comes next."""
-    if low <= start <= high:
-        return
-    raise StorageError(
-        f"{topic} [{partition}] holds offsets {low} to {high}, the storage goes on at {start}: "
-        "the topic was made anew or its retention has passed; "
-        "remove the product's storage to start from what is there"
-    )
+def fetch(consumer: Consumer, timeout_s: float) -> list[Message]:
+    """What has arrived at one consumer, up to a batch; waits *timeout_s* for the first."""
+    first = consumer.poll(timeout_s)
+    messages = [] if first is None else [first]
+    size = sum(map(len, messages))
+    while messages and len(messages) < BATCH_ROWS and size < BATCH_BYTES:
+        more = consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
+        if not more:
+            break
+        # A message's length is its value's.
+        size += sum(map(len, more))
+        messages += more
+    return messages

@@ -25,6 +25,7 @@ from mesh.product.causes import causes_of, trace_of
 from mesh.product.duck import connect_memory
 from mesh.product.plan import Input
 from mesh.product.rejection import Rejection
+from mesh.product.state_input import names_no_row
 from mesh.product.transform import CAUSE
 
 __all__ = ["Arrival", "Checker", "Deletion", "Intake"]
@@ -54,6 +55,15 @@ class Arrival:
     rejections: tuple[Rejection, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a message did not become a row."""
+
+    field: str | None
+    rule: str
+    reason: str
+
+
 class Checker:
     """Checks rows against a contract: types and nulls first, then its rules."""
 
@@ -81,14 +91,17 @@ class Checker:
         bad = pa.array(sorted({each.row for each in broken}), pa.int64())
         return good.filter(pc.invert(pc.is_in(kept, bad))), [*fitted.violations, *broken]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why a message did not become a row."""
-
-    field: str | None
-    rule: str
-    reason: str
+    def readable(
+        self, deletions: list[Deletion], contract: Contract, faults: dict[int, Fault]
+    ) -> tuple[Deletion, ...]:
+        """The deletions whose key can be one of *contract*; of state, the others are faults."""
+        if contract.kind != "state":
+            return tuple(deletions)
+        wrong = set(names_no_row(self._connection, contract, [each.key for each in deletions]))
+        names = ", ".join(each.name for each in contract.key_fields)
+        fault = Fault(field=None, rule=KEY, reason=f"a tombstone's key is no {names}")
+        faults.update({deletions[number].cause: fault for number in wrong})
+        return tuple(each for number, each in enumerate(deletions) if number not in wrong)
 
 
 class Intake:
@@ -116,14 +129,13 @@ class Intake:
             arrived = arrived.sort_by(CAUSE)
         rows, violations = self._checker.check(arrived, self.source.contract)
         for each in violations:
-            cause = arrived[CAUSE][each.row].as_py()
             fault = Fault(field=each.field, rule=each.rule, reason=each.reason)
-            faults.setdefault(cause, fault)
+            faults.setdefault(arrived[CAUSE][each.row].as_py(), fault)
         return Arrival(
             source=self.source,
             rows=self._keyed(rows, messages, faults),
             causes=causes_of(messages),
-            deletions=tuple(deletions),
+            deletions=self._checker.readable(deletions, self.source.contract, faults),
             rejections=tuple(rejection(messages[i], faults[i]) for i in sorted(faults)),
         )
 

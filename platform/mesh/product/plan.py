@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import InvalidFile
+from mesh.product.state_query import StateQuery, read_state_query
 from mesh.product.transform import EventQuery, read_event_query
 
-__all__ = ["Input", "Output", "Plan", "input_of", "plan_product", "position_topic"]
+__all__ = ["Input", "Output", "Plan", "StateOutput", "input_of", "plan_product", "position_topic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +39,46 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateOutput:
+    """A state port with its query over all that is kept."""
+
+    port: OutputPort
+    query: StateQuery
+
+    @property
+    def contract(self) -> Contract:
+        """What the port promises."""
+        return self.port.contract
+
+    @property
+    def digest(self) -> str:
+        """Of what decides its rows: another one, and the whole port is computed anew."""
+        text = "\0".join((self.contract.id, self.contract.version, self.query.sql))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One product, ready to run."""
 
     product: Product
     inputs: tuple[Input, ...]
-    outputs: tuple[Output, ...]
+    events: tuple[Output, ...]
+    states: tuple[StateOutput, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Output | StateOutput, ...]:
+        """Every output port, of either kind."""
+        return (*self.events, *self.states)
+
+    @property
+    def state_inputs(self) -> tuple[Input, ...]:
+        """The inputs of which the last row a key counts."""
+        return tuple(each for each in self.inputs if each.contract.kind == "state")
 
     def outputs_of(self, source: Input) -> tuple[Output, ...]:
-        """The output ports that *source* feeds."""
-        return tuple(each for each in self.outputs if each.source.name == source.name)
+        """The event ports that *source* feeds."""
+        return tuple(each for each in self.events if each.source.name == source.name)
 
     @property
     def tables(self) -> tuple[tuple[str, str, Contract], ...]:
@@ -63,8 +95,14 @@ def plan_product(project: Project, product_id: str) -> Plan:
     """
     product = project.product(product_id)
     sources = {each.name: each for each in (input_of(project, product, p) for p in product.inputs)}
-    outputs = tuple(plan_output(port, sources) for port in product.outputs)
-    return Plan(product=product, inputs=tuple(sources.values()), outputs=outputs)
+    events = [each for each in product.outputs if each.contract.kind == "event"]
+    states = [each for each in product.outputs if each.contract.kind == "state"]
+    return Plan(
+        product=product,
+        inputs=tuple(sources.values()),
+        events=tuple(plan_output(port, sources) for port in events),
+        states=tuple(plan_state(port, sources) for port in states),
+    )
 
 
 def input_of(project: Project, product: Product, port: InputPort) -> Input:
@@ -86,7 +124,18 @@ def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
         problem = f"it reads {query.relation}, and there is no such input port"
         remedy = f"read one of: {known}"
         raise InvalidFile([Fault(path=port.sql_path, line=0, problem=problem, remedy=remedy)])
+    if source.contract.kind == "state":
+        problem = f"it maps {query.relation}, and {source.name} is a state input"
+        remedy = "a compacted topic may skip changes: make the port a state port"
+        raise InvalidFile([Fault(path=port.sql_path, line=0, problem=problem, remedy=remedy)])
     return Output(port=port, source=source, query=query)
+
+
+def plan_state(port: OutputPort, sources: dict[str, Input]) -> StateOutput:
+    """A state port with its query, linted against the inputs."""
+    contracts = {name: each.contract for name, each in sources.items()}
+    query = read_state_query(port.sql_path, port.contract, contracts)
+    return StateOutput(port=port, query=query)
 
 
 def position_topic(product: Product) -> str:

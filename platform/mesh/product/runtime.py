@@ -19,10 +19,11 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.errors import StorageError, Unreachable
 from mesh.product.engine import Engine
-from mesh.product.inputs import Inputs, before
+from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.plan import Plan, position_topic
 from mesh.product.position import Batch, Offsets, Position
+from mesh.product.recovery import Recovery
 from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids
@@ -104,6 +105,8 @@ class Runtime:
         except BaseException:
             # What was drained and not committed is read again from the storage's offsets.
             self._close_inputs()
+            if self._engine is not None:
+                self._engine.states.forget_told()
             raise
 
     def close(self) -> None:
@@ -120,9 +123,10 @@ class Runtime:
             self.progress.lag = inputs.lag()
             return 0
         arrivals = self._read(drained)
-        batch = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
+        batches = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
         self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
-        self._publish(batch)
+        for batch in batches:
+            self._publish(batch)
         self.progress.lag = inputs.lag()
         return sum(map(len, drained.values()))
 
@@ -146,6 +150,12 @@ class Runtime:
         self._storage.published = position
         for batch in self._storage.unpublished(position):
             self._publish(batch)
+        if self._running_engine().states.stale():
+            self._report("recovering", "state ports are compared with what they have published")
+        for batch in self._recovery().refresh(self._stop, self._tell):
+            self._publish(batch)
+        if self._stop.is_set():
+            return None
         inputs = self._open_inputs()
         self.progress.lag = inputs.lag()
         self._report("running", "")
@@ -168,42 +178,33 @@ class Runtime:
     def _recover(self, position: Position) -> bool:
         """The storage is torn, older or lost: what was published is the truth.
 
-        Takes in, muted, everything up to exactly the position; whether it got there before
-        it was told to stop. May be begun again at any point.
+        Whether it got there before it was told to stop. May be begun again at any point.
         """
         if self._has_published:
             raise StorageError(
                 f"another process has published as {self.plan.product.id}: only one may run"
             )
         self._report("recovering", "the storage is behind what was published")
-        self._check_not_ahead(position)
-        inputs = self._open_inputs()
-        try:
-            for gap in inputs.check_holds(position.offsets):
-                self._log(gap)
-            while not inputs.has_reached(position.offsets):
-                if self._stop.is_set():
-                    return False
-                self.progress.lag = inputs.lag()
-                due = before(inputs.drain(POLL_S), position.offsets)
-                if due:
-                    offsets = inputs.next_offsets(due)
-                    self._running_engine().take_in(self._read(due), offsets, is_muted=True)
-        finally:
-            inputs.close()
-        self._storage.adopt(position)
+        if self._recovery().recover(position, self._stop, self._tell) is None:
+            return False  # what it made is read from the storage, as after any start
         self._log(f"recovered up to batch {position.batch}")
         return True
 
-    def _check_not_ahead(self, position: Position) -> None:
-        """Raise where the storage has taken in what the published position never saw."""
-        for topic, partitions in self._storage.offsets.items():
-            for number, offset in partitions.items():
-                if offset > position.offsets.get(topic, {}).get(number, 0):
-                    raise StorageError(
-                        f"the storage of {self.plan.product.id} is ahead of what was published "
-                        f"at {topic} [{number}], and not from this mesh: remove it to rebuild"
-                    )
+    def _recovery(self) -> Recovery:
+        return Recovery(
+            self.plan,
+            self._storage,
+            self._running_engine(),
+            self._read,
+            endpoint=self._endpoint,
+            principal=self._principal,
+            registry=self._registry,
+        )
+
+    def _tell(self, lag: int, news: str) -> None:
+        self.progress.lag = lag
+        if news:
+            self._log(news)
 
     def _open_inputs(self) -> Inputs:
         contracts = [each.contract for each in self.plan.inputs]

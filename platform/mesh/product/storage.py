@@ -26,6 +26,7 @@ from mesh.product.duck import (
     table_exists,
     transaction,
 )
+from mesh.product.offsets import merged
 from mesh.product.outbox import OUTBOX
 from mesh.product.position import Batch, Offsets, Position, offsets_from
 from mesh.product.rejection import Rejection
@@ -34,7 +35,6 @@ __all__ = ["Storage"]
 
 BOOKKEEPING = """
 create schema mesh;
-create schema input;
 create table mesh.state (seq bigint, offsets varchar);
 insert into mesh.state values (0, '{}');
 create table mesh.outbox (
@@ -45,6 +45,8 @@ create table mesh.batches (id varchar, seq bigint, offsets varchar);
 create table mesh.quality (port varchar, rule varchar, field varchar, count_rejected bigint);
 create table mesh.topics (topic varchar, topic_id varchar);
 """
+# Later than the rest: a storage of before has none.
+STATE_PORTS = "create table if not exists mesh.state_ports (port varchar, digest varchar)"
 
 
 class Storage:
@@ -72,6 +74,7 @@ class Storage:
             if not table_exists(connection, "mesh", "state"):
                 with transaction(connection):
                     connection.execute(BOOKKEEPING)
+            connection.execute(STATE_PORTS)
             for schema, name, contract in tables:
                 make_table(connection, f"{quoted(schema)}.{quoted(name)}", (schema, name), contract)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
@@ -123,14 +126,18 @@ class Storage:
         finally:
             self.connection.unregister("_rows")
 
-    def save(self, outbox: pa.Table, offsets: Offsets) -> Batch:
-        """Put *outbox* and the new *offsets* into the open transaction; the batch they make."""
-        seq = self.seq + outbox.num_rows
+    def save(self, outbox: pa.Table, offsets: Offsets, after: Batch | None = None) -> Batch:
+        """Put *outbox* and the new *offsets* into the open transaction; the batch they make.
+
+        *after* is a batch that the same transaction has saved before.
+        """
+        start = self.seq if after is None else after.seq
+        seq = start + outbox.num_rows
         batch = Batch(
             id=uuid.uuid4().hex, seq=seq, offsets=merged(self.offsets, offsets), outbox=outbox
         )
         if outbox.num_rows:
-            numbers = pa.array(range(self.seq + 1, seq + 1), pa.int64())
+            numbers = pa.array(range(start + 1, seq + 1), pa.int64())
             self.insert("mesh", "outbox", outbox.append_column("seq", numbers))
         text = json.dumps(batch.offsets)
         self.connection.execute("update mesh.state set seq = ?, offsets = ?", [seq, text])
@@ -200,16 +207,25 @@ class Storage:
         return [bytes(key) for (key,) in rows]
 
     def adopt(self, position: Position) -> None:
-        """Go on after *position*, which another storage wrote: what was published is the truth."""
+        """Go on after *position*, in the open transaction: what was published is the truth."""
         text = json.dumps(self.offsets)
-        with self.transaction():
-            self.connection.execute("delete from mesh.outbox")
-            self.connection.execute("delete from mesh.batches")
-            self.connection.execute("update mesh.state set seq = ?", [position.seq])
-            self.connection.execute(
-                "insert into mesh.batches values (?, ?, ?)", [position.batch, position.seq, text]
-            )
+        self.connection.execute("delete from mesh.outbox")
+        self.connection.execute("delete from mesh.batches")
+        self.connection.execute("update mesh.state set seq = ?", [position.seq])
+        self.connection.execute(
+            "insert into mesh.batches values (?, ?, ?)", [position.batch, position.seq, text]
+        )
         self.seq = position.seq
+
+    def forget(self, inputs: Sequence[tuple[str, str]]) -> None:
+        """Empty the tables of *inputs*, pairs of name and topic, to be read from the beginning."""
+        gone = {topic for _, topic in inputs}
+        left = {topic: each for topic, each in self.offsets.items() if topic not in gone}
+        with self.transaction():
+            for name, _ in inputs:
+                self.connection.execute(f'delete from "input".{quoted(name)}')
+            self.connection.execute("update mesh.state set offsets = ?", [json.dumps(left)])
+        self.offsets = left
 
     def recognize(self, topic_ids: Mapping[str, str]) -> None:
         """Remember the topics that offsets and position belong to.
@@ -237,11 +253,3 @@ class Storage:
             "delete from mesh.batches where seq <= ? and id <> ?",
             [self.published.seq, self.published.batch],
         )
-
-
-def merged(old: Offsets, new: Offsets) -> Offsets:
-    """*old* with the partitions of *new* put in its place."""
-    result = {topic: dict(partitions) for topic, partitions in old.items()}
-    for topic, partitions in new.items():
-        result.setdefault(topic, {}).update(partitions)
-    return result

@@ -142,11 +142,9 @@ class Workbench:
     @contextmanager
     def running(self, product: str) -> Iterator[Runtime]:
         """The product's runtime in this process, to be stepped by the test."""
-        plan = plan_product(self.project(), product)
-        storage = Storage.open(self.home.storage(product), plan.tables)
-        try:
+        with self.opened(product) as storage:
             runtime = Runtime(
-                plan,
+                plan_product(self.project(), product),
                 storage,
                 endpoint=self.backbone.endpoint,
                 principal=self.principal(product),
@@ -155,6 +153,14 @@ class Workbench:
                 yield runtime
             finally:
                 runtime.close()
+
+    @contextmanager
+    def opened(self, product: str) -> Iterator[Storage]:
+        """The storage of a product that does not run."""
+        plan = plan_product(self.project(), product)
+        storage = Storage.open(self.home.storage(product), plan.tables)
+        try:
+            yield storage
         finally:
             storage.close()
 

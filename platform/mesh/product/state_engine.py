@@ -1,0 +1,201 @@
+"""The state half of a batch: what changed in the inputs becomes what changes in state ports.
+
+Works in the transaction that the batch has open. Not here: one port's comparison
+(`state_port`), and when a whole port is compared with its topic (`recovery`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from mesh.backbone.keys import keys
+from mesh.backbone.registry import Registry
+from mesh.contract.faults import Fault
+from mesh.contract.types import arrow_schema
+from mesh.errors import InvalidFile
+from mesh.product.duck import quoted
+from mesh.product.erasure import tombstones
+from mesh.product.intake import Arrival, Checker
+from mesh.product.outbox import OUTBOX, Publisher, constant
+from mesh.product.plan import Plan, StateOutput
+from mesh.product.publishers import publisher
+from mesh.product.rejection import Rejection, refused
+from mesh.product.state_check import StateCheck
+from mesh.product.state_input import apply_state
+from mesh.product.state_port import Change, StatePort
+from mesh.product.storage import Storage
+from mesh.product.transform import CAUSE
+
+__all__ = ["StateEngine"]
+
+# So many refused rows are remembered, not to be said at each batch.
+MANY = 100_000
+# Topic, port and what was refused, to the message that says so.
+Reject = Callable[[str, str, Sequence[Rejection]], pa.Table]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One state port with what computes and what publishes it."""
+
+    output: StateOutput
+    state: StatePort
+    publisher: Publisher
+
+
+class StateEngine:
+    """Computes the state ports of *plan* over the tables of *storage*."""
+
+    def __init__(
+        self, plan: Plan, storage: Storage, registry: Registry, checker: Checker, reject: Reject
+    ) -> None:
+        self._storage = storage
+        self._reject = reject
+        self._told: set[tuple[str, str, bytes | None]] = set()
+        self._ports = [self._port(each, registry, checker) for each in plan.states]
+        self._nothing = {
+            each.name: arrow_schema(each.contract).empty_table() for each in plan.inputs
+        }
+
+    def _port(self, output: StateOutput, registry: Registry, checker: Checker) -> Port:
+        """A port over the storage's connection."""
+        made = publisher(output.contract, registry)
+        check = StateCheck(output.contract, checker, made)
+        state = StatePort(self._storage.connection, output.contract, output.query, check)
+        return Port(output=output, state=state, publisher=made)
+
+    def change(self, changed: Mapping[str, pa.Table], cause: pa.Table) -> list[pa.Table]:
+        """The messages that follow from *changed*, old and new images by input.
+
+        *cause* has one row, the newest message of the batch.
+        """
+        found = {name: rows for name, rows in changed.items() if rows.num_rows}
+        images = {**self._nothing, **found}
+        messages = []
+        for port in self._ports:
+            if set(port.output.query.inputs) & set(found):
+                change = computed(port, lambda port=port: port.state.change(images))  # type: ignore[misc]  # bound early
+                messages += self._said(port, change, cause)
+        return messages
+
+    def stale(self) -> tuple[StateOutput, ...]:
+        """The ports whose rows were not computed by the SQL and contract there are now."""
+        rows = self._storage.connection.execute("select port, digest from mesh.state_ports")
+        known = dict(rows.fetchall())
+        outputs = [each.output for each in self._ports]
+        return tuple(each for each in outputs if known.get(each.contract.id) != each.digest)
+
+    def make_stale(self) -> tuple[StateOutput, ...]:
+        """Have every port compared as a whole before it is computed by batches again."""
+        with self._storage.transaction():
+            self._storage.connection.execute("delete from mesh.state_ports")
+        return self.stale()
+
+    def compare(
+        self, output: StateOutput, published: Iterable[Arrival], cause: pa.Table
+    ) -> list[pa.Table]:
+        """Replace a port's table by what was *published*; the messages that make it true."""
+        port = next(each for each in self._ports if each.output is output)
+        lost = self._replace(port, published)
+        change = computed(port, port.state.recompute)
+        messages = self._said(port, change, cause)
+        messages.append(self._buried(port, lost, cause))
+        connection, name = self._storage.connection, output.contract.id
+        connection.execute("delete from mesh.state_ports where port = ?", [name])
+        connection.execute("insert into mesh.state_ports values (?, ?)", [name, output.digest])
+        return messages
+
+    def _replace(self, port: Port, published: Iterable[Arrival]) -> set[bytes]:
+        """Fill the table from the port's own topic; the keys of what cannot be read."""
+        contract = port.output.contract
+        table = f"main.{quoted(contract.name)}"
+        connection = self._storage.connection
+        connection.execute(f"delete from {table}")
+        lost: set[bytes] = set()
+        nothing = arrow_schema(contract).append(pa.field(CAUSE, pa.int64())).empty_table()
+        for each in published:
+            apply_state(connection, table, contract, rows=each.rows, tombstones=tombstones(each))
+            lost |= {one.key for one in each.rejections if one.key is not None}
+        texts = [each.decode("utf-8", "replace") for each in sorted(lost)]
+        gone = pa.table(
+            {"key": pa.array(texts, pa.string()), CAUSE: pa.array(range(len(texts)), pa.int64())}
+        )
+        # Said again if it is true, whatever cannot be read stands last on the topic.
+        apply_state(connection, table, contract, rows=nothing, tombstones=gone)
+        return lost
+
+    def _said(self, port: Port, change: Change, cause: pa.Table) -> list[pa.Table]:
+        """The messages of a change: rows, tombstones, and what was refused."""
+        contract = port.output.contract
+        schema = arrow_schema(contract)
+        rows = change.rows.cast(schema)
+        gone = change.gone.cast(pa.schema([schema.field(n) for n in change.gone.column_names]))
+        key = pa.concat_arrays([keys(rows, contract), keys(gone, contract)])
+        value = pa.array([*port.publisher.values(rows), *([None] * gone.num_rows)], pa.binary())
+        messages = [self._messages(contract.topic, key, value, cause)]
+        if change.violations:
+            table = change.refused
+            table = table.append_column(CAUSE, constant(0, table.num_rows, pa.int64()))
+            rejections = self._untold(contract.id, refused([table], cause, change.violations))
+            messages.append(self._reject(contract.rejected_topic, contract.id, rejections))
+        return messages
+
+    def _untold(self, port: str, rejections: Sequence[Rejection]) -> list[Rejection]:
+        """What was not said yet of a port's rows: they are computed again and again."""
+        new = {(port, each.rule, each.value): each for each in rejections}
+        new = {key: each for key, each in new.items() if key not in self._told}
+        if len(self._told) > MANY:
+            self._told.clear()
+        self._told |= new.keys()
+        return list(new.values())
+
+    def forget_told(self) -> None:
+        """Say again what was refused: the transaction that said it failed."""
+        self._told.clear()
+
+    def _buried(self, port: Port, lost: set[bytes], cause: pa.Table) -> pa.Table:
+        """Tombstones for the keys of unreadable messages that have no row."""
+        contract = port.output.contract
+        if lost:
+            names = ", ".join(quoted(each.name) for each in contract.key_fields)
+            found = self._storage.connection.sql(
+                f"select {names} from main.{quoted(contract.name)}"
+            ).to_arrow_table()
+            schema = arrow_schema(contract)
+            found = found.cast(pa.schema([schema.field(n) for n in found.column_names]))
+            lost = lost - set(keys(found, contract).to_pylist())
+        key = pa.array(sorted(lost), pa.binary())
+        return self._messages(contract.topic, key, pa.nulls(len(key), pa.binary()), cause, "lost-")
+
+    def _messages(
+        self, topic: str, key: pa.Array, value: pa.Array, cause: pa.Table, mark: str = ""
+    ) -> pa.Table:
+        """Messages with ids of their own: no two published batches begin at the same sequence."""
+        start, count = self._storage.seq, len(key)
+        time, trace = cause["time"][0], cause["trace"][0]
+        return pa.table(
+            {
+                "topic": constant(topic, count),
+                "key": key,
+                "value": value,
+                "id": pa.array([f"{topic}/{start}/{mark}{n}" for n in range(count)], pa.string()),
+                "time": pa.repeat(time, count),
+                "trace": pa.repeat(trace, count),
+            },
+            schema=OUTBOX,
+        )
+
+
+def computed(port: Port, compute: Callable[[], Change]) -> Change:
+    """What *compute* says. Raises `InvalidFile` where the port's query fails on the data."""
+    try:
+        return compute()
+    except duckdb.Error as error:
+        problem = f"it fails on the data there is: {str(error).splitlines()[0]}"
+        remedy = "mend the query (try_cast gives null); the product goes on where it stopped"
+        path = port.output.query.path
+        raise InvalidFile([Fault(path=path, line=0, problem=problem, remedy=remedy)]) from error

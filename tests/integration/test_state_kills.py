@@ -1,0 +1,131 @@
+"""Tests of state ports whose product is killed or stopped at any point."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+
+import pytest
+
+from mesh.product import engine, inputs
+from mesh.product.engine import Engine
+from mesh.product.relay import RelayFailed
+from tests.stats import (
+    CALLERS,
+    HEAVY,
+    NUMBERS,
+    PHONES,
+    PHONES_SQL,
+    STATS,
+    assert_never_back,
+    assert_true,
+    counts,
+    expected,
+    feed,
+    few,
+    history,
+    open_stats,
+    rewrite,
+    run,
+    storage_of,
+)
+from tests.stream import FaultyRelay, process
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+@pytest.fixture
+def bench(backbone, tmp_path):
+    """A project with both products of state ports."""
+    with open_stats(backbone, tmp_path) as found:
+        yield found
+
+
+@pytest.mark.parametrize("point", ["before", "within", "after"])
+def test_a_publication_that_fails_is_made_once(bench, point):
+    with bench.running(STATS) as runtime:
+        bench.settle(runtime)
+        runtime._relay = FaultyRelay(runtime._relay, [point])
+        feed(bench, 20)
+        with pytest.raises(RelayFailed):
+            bench.settle(runtime, 20)
+        bench.settle(runtime)
+
+    assert_true(bench, PHONES)
+    assert len(history(bench, PHONES)) == NUMBERS
+
+
+def test_a_large_change_is_published_in_pieces_and_recovered_between_them(bench, monkeypatch):
+    monkeypatch.setattr(engine, "FAN_OUT", 3)
+    feed(bench, 20)
+    run(bench, STATS)
+    before = len(history(bench, PHONES))
+    rewrite(bench, PHONES_SQL.replace("count(*)", "count(*) + 100"))
+    with bench.running(STATS) as runtime:
+        runtime._relay = FaultyRelay(runtime._relay, ["", "before"])
+        with pytest.raises(RelayFailed):
+            bench.settle(runtime)
+    assert len(history(bench, PHONES)) == before + 3
+    storage_of(bench, STATS).unlink()
+
+    run(bench, STATS)
+
+    assert len(history(bench, PHONES)) == before + NUMBERS
+    assert_true(bench, PHONES)
+    assert_never_back(bench, PHONES, lambda row: row["calls"])
+
+
+def test_a_product_that_is_killed_again_and_again_says_the_truth_in_the_end(bench):
+    chance = random.Random(5)  # noqa: S311 - a drill that can be repeated
+    fed = 0
+    for _ in range(4):
+        feed(bench, 150, fed)
+        fed += 150
+        for product in (STATS, HEAVY):
+            with process(bench, "run", product) as (child, log):
+                while b" running" not in log.read_bytes():
+                    assert child.poll() is None, log.read_text()
+                    time.sleep(0.01)
+                time.sleep(chance.uniform(0, 0.3))
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+    for product in (STATS, HEAVY):
+        run(bench, product)
+
+    assert_true(bench, PHONES, CALLERS)
+    assert counts(bench) == expected(few(fed))
+    for port in (PHONES, CALLERS):
+        assert_never_back(bench, port, lambda row: row["calls"])
+
+
+def run_for(bench, product: str, batches: int) -> None:
+    """Run a product that is stopped within its recovery, after some *batches*."""
+    left, take_in = iter(range(batches)), Engine.take_in
+
+    def take_in_or_stop(self, *arguments, **options):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return take_in(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "take_in", take_in_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(bench, product)
+
+
+def test_a_recovery_that_is_stopped_again_and_again_gets_there_later(bench, monkeypatch):
+    monkeypatch.setattr(inputs, "BATCH_ROWS", 5)
+    feed(bench, 60)
+    for product in (STATS, HEAVY):
+        run(bench, product)
+        storage_of(bench, product).unlink()
+        for batches in (1, 2, 1):
+            run_for(bench, product, batches)
+
+        run(bench, product)
+
+    assert_true(bench, PHONES, CALLERS)
+    assert counts(bench) == expected(few(60))
+    for port in (PHONES, CALLERS):
+        assert_never_back(bench, port, lambda row: row["calls"])
