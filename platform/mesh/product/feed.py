@@ -188,8 +188,9 @@ class Feed:
                     "when that has ended, feed again; what is missing will be added"
                 )
             chunks = read_back(self._endpoint, self._principal, self._contract.topic)
-            self._ledger.learn(chunks, forget=self._storage.waiting_keys())
-            self._storage.adopt(position)
+            with self._storage.transaction():
+                self._ledger.learn(chunks)
+                self._storage.adopt(position)
 
     def _with_keys(self, table: pa.Table) -> pa.Table:
         """*table* with the contract's fields only, its key made from the line if it has none."""

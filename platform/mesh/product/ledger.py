@@ -61,9 +61,10 @@ class Ledger:
         self._connection.execute("insert into main.fed select id, content from judged where is_new")
         return Judgement(new=self._rows("is_new"), changed=self._rows("content <> held"))
 
-    def learn(self, chunks: Iterable[Sequence[Message]], forget: Iterable[bytes]) -> None:
-        """Record what another ledger has sent, in *chunks*; and *forget* what never was sent."""
-        self._insert_each("_forgotten", [(digest(key), None) for key in forget])
+    def learn(self, chunks: Iterable[Sequence[Message]]) -> None:
+        """Record what another ledger has sent, in *chunks*; forget what never was sent."""
+        waiting = self._connection.execute('select "key" from mesh.outbox').fetchall()
+        self._insert_each("_forgotten", [(digest(bytes(key)), None) for (key,) in waiting])
         self._connection.execute(
             "delete from main.fed where id in (select id::uuid from _forgotten)"
         )

@@ -201,11 +201,6 @@ class Storage:
         waiting = self.connection.execute("select count(*) from mesh.outbox").fetchall()[0][0]
         return bool(waiting == self.seq)
 
-    def waiting_keys(self) -> list[bytes]:
-        """The keys of what waits in the outbox."""
-        rows = self.connection.execute('select "key" from mesh.outbox').fetchall()
-        return [bytes(key) for (key,) in rows]
-
     def adopt(self, position: Position) -> None:
         """Go on after *position*, in the open transaction: what was published is the truth."""
         text = json.dumps(self.offsets)
