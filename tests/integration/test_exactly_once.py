@@ -23,7 +23,7 @@ from tests.stream import (
     stored_ids,
 )
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 PIECE = 100

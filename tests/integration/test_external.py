@@ -9,7 +9,7 @@ import pytest
 from mesh.backbone.process import free_port
 from tests.life import Mesh, opened, wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture

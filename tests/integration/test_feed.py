@@ -31,7 +31,7 @@ from tests.stream import (
     staged,
 )
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "vast2008-cell-calls.csv"
 HEADER = "From,To,Datetime,Duration(seconds),Cell Tower"

@@ -12,7 +12,7 @@ from mesh.product.feed import Feed
 from mesh.product.mapping import FileBatch
 from tests.stream import calls
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 PRODUCT, STAGING = "call-center", "call-center.finished-calls"
 

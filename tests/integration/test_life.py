@@ -16,7 +16,7 @@ import pytest
 
 from tests.life import ROOT, Mesh, opened, wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 SERVICES = ["kafka", "registry", "access", "call-center"]
 

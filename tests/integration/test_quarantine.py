@@ -28,7 +28,7 @@ from tests.stream import (
 
 ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

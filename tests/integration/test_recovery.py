@@ -24,7 +24,7 @@ from tests.stream import (
     stored_ids,
 )
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 # What becomes of the storage.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.life import Mesh, mounted, opened, refusal, wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture
