@@ -11,9 +11,7 @@ carries a label that names its session, and the next session removes what has no
 from __future__ import annotations
 
 import io
-import os
 import secrets
-import socket
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +27,7 @@ from testcontainers.core.container import DockerContainer
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError
 from mesh.testing.backbone import Backbone
+from mesh.testing.engine import why_no_docker
 
 __all__ = ["KafkaContainer", "RegistryContainer", "containers", "why_no_docker"]
 
@@ -36,7 +35,6 @@ KAFKA_IMAGE = "apache/kafka:4.4.0"
 REGISTRY_IMAGE = "apicurio/apicurio-registry:3.3.3"
 LABEL = "reference-data-mesh.session"
 READY_TIMEOUT_S = 120.0
-DOCKER_SOCKET = "unix:///var/run/docker.sock"
 START, LOGIN = "/tmp/start-kafka.sh", "/tmp/jaas.conf"  # noqa: S108 - inside the container
 ADMIN = "admin"
 
@@ -159,25 +157,6 @@ def containers() -> Iterator[Backbone]:
             admin=admin,
             admin_mechanism="PLAIN",
         )
-
-
-def why_no_docker() -> str | None:
-    """Why no container can be started here, or None if one can."""
-    host = os.environ.get("DOCKER_HOST", DOCKER_SOCKET)
-    if host.startswith("unix://"):
-        # Asked first, since docker-py leaves a socket open where nobody answers.
-        with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(host.removeprefix("unix://"))
-            except OSError as error:
-                return f"no Docker engine answers at {host} ({error.strerror})"
-    try:
-        client = docker.from_env()
-        client.ping()
-        client.close()
-    except docker.errors.DockerException as error:
-        return f"no Docker engine answers ({str(error).splitlines()[0][:120]})"
-    return None
 
 
 def remove_abandoned() -> None:
