@@ -11,7 +11,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import Unreachable
 
-__all__ = ["read_back"]
+__all__ = ["read_back", "reader"]
 
 TIMEOUT_S = 15.0
 CHUNK = 1000
@@ -22,17 +22,7 @@ def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[
 
     Raises a `BackboneError` where Kafka is away or refuses.
     """
-    consumer = Consumer(
-        {
-            **endpoint.client(principal),
-            "group.id": f"{principal.name}.readback",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 10,
-        }
-    )
+    consumer = reader(endpoint, principal, "readback")
     try:
         metadata = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
         if metadata.error is not None:
@@ -52,6 +42,22 @@ def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[
         raise kafka_error(exception.args[0], f"read {topic}") from exception
     finally:
         consumer.close()
+
+
+def reader(endpoint: Endpoint, principal: Principal, purpose: str) -> Consumer:
+    """A consumer that reads what is committed, from where it is told to the end."""
+    return Consumer(
+        {
+            **endpoint.client(principal),
+            "group.id": f"{principal.name}.{purpose}",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            # The default of 500 ms is what each read of an idle topic would take.
+            "fetch.wait.max.ms": 10,
+        }
+    )
 
 
 def is_end(message: Message) -> bool:

@@ -19,6 +19,7 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.wire import child_traceparent, cloud_event_headers, new_salt
 from mesh.errors import MeshError, Unreachable
 from mesh.product.position import Batch, Position
+from mesh.product.readback import reader
 
 __all__ = ["Relay", "RelayFailed"]
 
@@ -134,18 +135,7 @@ class Relay:
 
     def _read_position(self) -> Position | None:
         """The last committed position, or None where nothing was ever published."""
-        consumer = Consumer(
-            {
-                **self._endpoint.client(self._principal),
-                "group.id": f"{self._principal.name}.relay",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                # The default of 500 ms is what each read of an idle topic would take.
-                "fetch.wait.max.ms": 10,
-            }
-        )
+        consumer = reader(self._endpoint, self._principal, "relay")
         try:
             partition = TopicPartition(self._position_topic, 0)
             low, high = consumer.get_watermark_offsets(partition, READ_TIMEOUT_S, cached=False)
