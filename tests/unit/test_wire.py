@@ -112,34 +112,3 @@ def test_the_constant_headers_are_those_of_cloudevents_in_binary_mode():
         "ce_type": b"call-center.calls",
         "content-type": b"application/avro",
     }
-
-
-def test_a_child_keeps_the_trace_and_has_an_id_of_its_own():
-    parent = wire.new_traceparent()
-    child = wire.child_traceparent(parent)
-
-    assert wire.is_traceparent(parent)
-    assert wire.is_traceparent(child)
-    assert child.split("-")[1] == parent.split("-")[1]
-    assert child.split("-")[2] != parent.split("-")[2]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "00-" + "0" * 32 + "-" + "1" * 16 + "-01",
-        "00-" + "1" * 32 + "-" + "0" * 16 + "-01",
-        "ff-" + "1" * 32 + "-" + "1" * 16 + "-01",
-        "00-" + "A" * 32 + "-" + "1" * 16 + "-01",
-        "00-" + "1" * 32 + "-" + "1" * 16 + "-01\n",
-    ],
-)
-def test_a_broken_traceparent_starts_a_new_trace(text):
-    assert not wire.is_traceparent(text)
-    assert wire.is_traceparent(wire.child_traceparent(text))
-
-
-def test_salts_are_32_bytes_and_differ():
-    assert len({wire.new_salt() for _ in range(100)}) == 100
-    assert len(wire.new_salt()) == 32

@@ -1,8 +1,7 @@
-r"""What surrounds a datum on the bus: framing, keys, CloudEvents and trace headers, salt.
+r"""What surrounds a datum on the bus: framing, keys, and the names of headers.
 
-Not here: the datum itself (`avro`), producers and consumers (`clients`).
-Sources: the Confluent wire format; CloudEvents 1.0 Kafka protocol binding (binary mode);
-W3C Trace Context, level 1.
+Not here: the datum itself (`avro`), traces (`trace`), a batch's headers (`mesh.product.envelope`).
+Sources: the Confluent wire format; CloudEvents 1.0 Kafka protocol binding (binary mode).
 
     unframe(frame(7, b"\x02"))   # (7, b'\x02')
     unframe(b"{}")              # Unreadable(reason='…')
@@ -10,8 +9,6 @@ W3C Trace Context, level 1.
 
 from __future__ import annotations
 
-import os
-import re
 import struct
 from dataclasses import dataclass
 
@@ -22,16 +19,13 @@ __all__ = [
     "CE_SUBJECT",
     "CE_TIME",
     "SALT",
+    "SALT_BYTES",
     "TRACEPARENT",
     "Unreadable",
-    "child_traceparent",
     "cloud_event_headers",
     "frame",
     "header",
-    "is_traceparent",
     "keys",
-    "new_salt",
-    "new_traceparent",
     "unframe",
 ]
 
@@ -40,9 +34,9 @@ CE_TIME = "ce_time"
 CE_SUBJECT = "ce_subject"
 TRACEPARENT = "traceparent"
 SALT = "salt"
+SALT_BYTES = 32
 
 _HEADER = struct.Struct(">bI")
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +81,3 @@ def cloud_event_headers(source: str, type_: str) -> list[tuple[str, bytes]]:
         ("ce_type", type_.encode()),
         ("content-type", b"application/avro"),
     ]
-
-
-def is_traceparent(text: str) -> bool:
-    """Whether *text* is a valid `traceparent` of version 00: neither id is all zeros."""
-    found = _TRACEPARENT.fullmatch(text)
-    return found is not None and found[1].strip("0") != "" and found[2].strip("0") != ""
-
-
-def new_traceparent() -> str:
-    """Return the start of a new trace, sampled."""
-    return f"00-{_random_id(16)}-{_random_id(8)}-01"
-
-
-def child_traceparent(parent: str | None) -> str:
-    """Return a new span of the trace of *parent*, or of a new trace if that is none."""
-    if parent is None or not is_traceparent(parent):
-        return new_traceparent()
-    version, trace_id, _, flags = parent.split("-")
-    return f"{version}-{trace_id}-{_random_id(8)}-{flags}"
-
-
-def new_salt() -> bytes:
-    """Return 32 random bytes, which blind a message's commitment in the change audit log."""
-    return os.urandom(32)
-
-
-def _random_id(size: int) -> str:
-    # The specification forbids an id of zeros only; the system's own source is five times
-    # faster than `secrets`, which is a layer on it.
-    while not any(drawn := os.urandom(size)):
-        continue
-    return drawn.hex()

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import pyarrow.compute as pc
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.backbone.wire import child_traceparent, cloud_event_headers, new_salt
 from mesh.errors import MeshError, Unreachable
+from mesh.product.envelope import Outgoing, outgoing
 from mesh.product.position import Batch, Position
 from mesh.product.readback import reader
 
@@ -95,43 +93,16 @@ class Relay:
             producer.begin_transaction()
             for message in self._messages(batch):
                 produce(producer, message)
-            produce(
-                producer,
-                {
-                    "topic": self._position_topic,
-                    "key": POSITION_KEY,
-                    "value": batch.position.to_json(),
-                },
-            )
+            produce(producer, (self._position_topic, batch.position.to_json(), POSITION_KEY, {}))
             # Without a time-out: what a shorter one leaves open cannot be told.
             producer.commit_transaction()
         except KafkaException as exception:
             self._producer = None
             raise RelayFailed(f"publication failed: {exception.args[0].str()}") from exception
 
-    def _messages(self, batch: Batch) -> Iterator[dict[str, Any]]:
-        """The outbox as arguments of `Producer.produce`, one after the other."""
-        constant = {
-            topic: cloud_event_headers(source=f"{self._source}/{port_of(topic)}", type_=topic)
-            for topic in set(batch.outbox["topic"].to_pylist())
-        }
-        # RFC 3339, as CloudEvents wants it; Arrow's %S holds the microseconds.
-        times = pc.strftime(batch.outbox["time"], "%Y-%m-%dT%H:%M:%SZ").to_pylist()
-        names = ("topic", "key", "value", "id", "trace")
-        columns = [batch.outbox[name].to_pylist() for name in names]
-        for topic, key, value, id_, trace, at in zip(*columns, times, strict=True):
-            yield {
-                "topic": topic,
-                "key": key,
-                "value": value,
-                "headers": [
-                    *constant[topic],
-                    ("ce_id", id_),
-                    ("ce_time", at),
-                    ("traceparent", child_traceparent(trace)),
-                    ("salt", new_salt()),
-                ],
-            }
+    def _messages(self, batch: Batch) -> Iterator[Outgoing]:
+        """The outbox as `produce` takes it, one after the other."""
+        return outgoing(batch.outbox, self._source)
 
     def _read_position(self) -> Position | None:
         """The last committed position, or None where nothing was ever published."""
@@ -181,16 +152,12 @@ def last_position(consumer: Consumer, topic: str, start: int) -> Position | None
             raise KafkaException(error)
 
 
-def port_of(topic: str) -> str:
-    """What a topic's name says of the port: `calls`, or `finished-calls/rejected`."""
-    return "/".join(topic.split(".")[3:-1])
-
-
-def produce(producer: Producer, message: dict[str, Any]) -> None:
+def produce(producer: Producer, message: Outgoing) -> None:
     """Hand over one message, waiting while the local queue is full."""
+    topic, value, key, headers = message
     while True:
         try:
-            producer.produce(**message)
+            producer.produce(topic, value, key, headers=headers)
         except BufferError:
             producer.poll(0.05)
         else:

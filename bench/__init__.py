@@ -1,0 +1,1 @@
+"""Measurements, each a ratio against a stated reference; run by hand, never by the tests."""
