@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -49,7 +50,7 @@ def calls(count: int) -> pa.Table:
     return pa.concat_tables(Telephony().batches(7, count))
 
 
-def client(backbone: Backbone) -> dict[str, object]:
+def client(backbone: Backbone) -> dict[str, Any]:
     """The settings of a client with the administrator's rights: peers have no principal."""
     return backbone.endpoint.client(backbone.admin, backbone.admin_mechanism)
 
