@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     replication_factor: int = Field(default=1, ge=1)
 
     debug: bool = False
+    failpoint: str | None = None
     principal: str | None = None
     services: dict[str, str] = Field(default_factory=dict)
     http_host: str = "127.0.0.1"

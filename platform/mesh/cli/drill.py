@@ -1,40 +1,90 @@
-"""`mesh drill`: try a safeguard of the running mesh."""
+"""`mesh drill`: try a safeguard by breaking its rule on purpose."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
 
 from mesh.cli.app import App
-from mesh.cli.output import show_json
+from mesh.cli.output import show_json, steps
 
 __all__ = ["drill"]
 
+COUNTED = ("kills", "failpoints", "broker_kills", "frozen", "slowed", "timeouts", "zombies")
+FAULTS = ("lost", "doubled", "out_of_order", "wrong", "seen_otherwise")
+
 
 @click.command()
-@click.argument("name", type=click.Choice(["foreign-write"]))
+@click.argument("name", type=click.Choice(["foreign-write", "kills"]))
+@click.option("--kills", type=click.IntRange(1), default=5, show_default=True, help="Of `kills`.")
+@click.option(
+    "--rate", type=click.IntRange(1, 5000), default=500, show_default=True, help="Entries a second."
+)
+@click.option("--seconds", type=click.FloatRange(0), default=0, help="Feed at least so long.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another order of steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def drill(app: App, name: str, *, as_json: bool) -> None:
+def drill(app: App, /, name: str, *, as_json: bool, **scale: float) -> None:
     r"""Try a safeguard by breaking its rule on purpose.
 
-    foreign-write: every principal writes to every topic that is not its own; the broker must
-    refuse each time.
+    foreign-write: on the running mesh, every principal writes to every topic that is not its own;
+    the broker must refuse each time.
+
+    kills: on a mesh of its own, which is gone afterwards, a product is fed while it is killed at
+    random and at every failpoint, while Kafka is killed, frozen and slow, while commits are cut
+    short, and while one that seemed dead comes back; nothing may be lost, doubled or out of
+    order. About a minute; `--kills 30` takes some ten.
 
     \b
     Example:
       mesh drill foreign-write
+      mesh drill kills --kills 30
     """
-    from mesh.control.drills import DRILLS
+    if name == "kills":
+        result = kills(app, scale)
+    else:
+        from mesh.control.drills import DRILLS
 
-    result = DRILLS[name](app.project, app.home, app.endpoint)
+        result = DRILLS[name](app.project, app.home, app.endpoint)
     if as_json:
         show_json(result)
     else:
-        verdict = "held" if result["ok"] else "DID NOT HOLD"
-        click.echo(f"{name}: the safeguard {verdict} in {result['cases']} cases")
-        missed = result["missed"]
-        for each in missed if isinstance(missed, list) else []:
-            click.echo(f"  missed: {each}")
+        show_verdict(name, result)
     sys.exit(0 if result["ok"] else 1)
+
+
+def kills(app: App, scale: Mapping[str, float]) -> dict[str, object]:
+    """Run the drill `kills`."""
+    from mesh.drills.kills import Scale, drill_kills
+
+    with steps() as progress:
+        return drill_kills(
+            app.settings,
+            Scale(
+                kills=int(scale["kills"]),
+                rate=int(scale["rate"]),
+                seconds=scale["seconds"],
+                seed=int(scale["seed"]),
+            ),
+            progress.say,
+        )
+
+
+def show_verdict(name: str, result: Mapping[str, object]) -> None:
+    """Say in words how a drill ended."""
+    verdict = "held" if result["ok"] else "DID NOT HOLD"
+    if name == "kills":
+        click.echo(f"kills: exactly once {verdict} for {result['events']:,} events")
+        for each in (*COUNTED, *FAULTS):
+            found = result[each]
+            count = sum(found.values()) if isinstance(found, dict) else found
+            click.echo(f"  {each.replace('_', ' '):<14} {count}")
+        if result["stuck"]:
+            click.echo(f"  stuck: {result['stuck']}")
+        return
+    click.echo(f"{name}: the safeguard {verdict} in {result['cases']} cases")
+    missed = result["missed"]
+    for each in missed if isinstance(missed, list) else []:
+        click.echo(f"  missed: {each}")

@@ -47,7 +47,7 @@ class Inputs:
         self._trouble: KafkaError | None = None
         # State first: what an event is joined with should be there before it.
         kinds = sorted({each.kind for each in contracts}, reverse=True)
-        self._consumers = {kind: self._open(endpoint, principal) for kind in kinds}
+        self.consumers = {kind: self._open(endpoint, principal) for kind in kinds}
         try:
             for kind in kinds:
                 self._assign(kind, offsets)
@@ -88,7 +88,7 @@ class Inputs:
                 check_range(topic, number, start=start, low=low, high=high)
                 self._next[topic][number], self._ends[topic][number] = start, high
                 partitions.append(TopicPartition(topic, number, start))
-        self._consumers[kind].assign(partitions)
+        self.consumers[kind].assign(partitions)
 
     def _check_partitions(self, topic: str, wanted: int) -> None:
         """Raise `TopicDiffers` where keys may have moved to other partitions."""
@@ -135,10 +135,10 @@ class Inputs:
         """What has arrived, up to a batch of each kind."""
         deadline = time.monotonic() + timeout_s
         # With two kinds to wait for, each is asked in turn.
-        patience = timeout_s if len(self._consumers) == 1 else min(timeout_s, TURN_S)
+        patience = timeout_s if len(self.consumers) == 1 else min(timeout_s, TURN_S)
         while True:
             messages: list[Message] = []
-            for consumer in self._consumers.values():
+            for consumer in self.consumers.values():
                 messages += fetch(consumer, 0 if messages else patience)
             if messages:
                 self._trouble = None
@@ -225,11 +225,11 @@ class Inputs:
 
     def close(self) -> None:
         """Leave the topics."""
-        for each in self._consumers.values():
+        for each in self.consumers.values():
             each.close()
 
     def _consumer_of(self, topic: str) -> Consumer:
-        return self._consumers[self.contracts[topic].kind]
+        return self.consumers[self.contracts[topic].kind]
 
 
 def fetch(consumer: Consumer, timeout_s: float) -> list[Message]:

@@ -16,6 +16,7 @@ from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
 from mesh.product.engine import Engine
+from mesh.product.failpoints import reach
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.offsets import before
@@ -75,6 +76,7 @@ class Recovery:
                 unsaid += late(arrivals, position.offsets)
                 if arrivals:
                     self._engine.take_in(arrivals, offsets, is_muted=True)
+                    reach("recovering")
         finally:
             inputs.close()
         return self._engine.compare(self._plan.states, self._published, position, unsaid)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -16,6 +17,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import MeshError, Unreachable
 from mesh.product.envelope import Outgoing, outgoing
+from mesh.product.failpoints import COMMIT, patience, reach
 from mesh.product.position import Batch, Position
 from mesh.product.readback import reader
 
@@ -65,7 +67,9 @@ class Relay:
             }
         )
         try:
+            reach("initializing", lambda: ask_to_initialize(producer))
             initialize(producer, should_stop)
+            reach("initialized")
             position = self._read_position()
         except KafkaException as exception:
             error = exception.args[0]
@@ -93,12 +97,15 @@ class Relay:
             producer.begin_transaction()
             for message in self._messages(batch):
                 produce(producer, message)
+            reach("half-published", producer.flush)
             produce(producer, (self._position_topic, batch.position.to_json(), POSITION_KEY, {}))
-            # Without a time-out: what a shorter one leaves open cannot be told.
-            producer.commit_transaction()
+            reach("before-commit", producer.flush)
+            # Without a time-out, but in a drill: what a shorter one leaves open cannot be told.
+            producer.commit_transaction(patience(COMMIT))
         except KafkaException as exception:
             self._producer = None
             raise RelayFailed(f"publication failed: {exception.args[0].str()}") from exception
+        reach("committed")
 
     def _messages(self, batch: Batch) -> Iterator[Outgoing]:
         """The outbox as `produce` takes it, one after the other."""
@@ -133,6 +140,12 @@ def initialize(producer: Producer, should_stop: Callable[[], bool]) -> None:
             time.sleep(INIT_PAUSE_S)
         else:
             return
+
+
+def ask_to_initialize(producer: Producer) -> None:
+    """Begin to fence, and do not wait for what becomes of it."""
+    with suppress(KafkaException):
+        producer.init_transactions(0.02)
 
 
 def last_position(consumer: Consumer, topic: str, start: int) -> Position | None:

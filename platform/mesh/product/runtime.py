@@ -19,8 +19,10 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.errors import StorageError, Unreachable
 from mesh.product.engine import Engine
+from mesh.product.failpoints import reach
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
+from mesh.product.patience import Patience, ask
 from mesh.product.plan import Plan, position_topic
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.recovery import Recovery
@@ -74,6 +76,7 @@ class Runtime:
         self._intakes: dict[str, Intake] = {}
         self._has_published = False
         self._stop = threading.Event()
+        self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets)
 
     def run(self, stop: threading.Event) -> None:
@@ -121,9 +124,13 @@ class Runtime:
         if not drained:
             self._storage.prune()
             self.progress.lag = inputs.lag()
+            if self.patience.is_quiet():
+                ask(inputs.consumers.values())
             return 0
+        self.patience.heard()
         arrivals = self._read(drained)
         batches = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
+        reach("storage-committed")
         self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
         for batch in batches:
             self._publish(batch)
@@ -157,13 +164,15 @@ class Runtime:
         if self._stop.is_set():
             return None
         inputs = self._open_inputs()
+        reach("opening-inputs")
         self.progress.lag = inputs.lag()
         self._report("running", "")
         return inputs
 
     def _publish(self, batch: Batch) -> None:
         if batch.outbox.num_rows:
-            self._relay.publish(batch)
+            with self.patience.asking():
+                self._relay.publish(batch)
             self._storage.published = batch.position
             self._has_published = True
 
@@ -187,6 +196,7 @@ class Runtime:
         self._report("recovering", "the storage is behind what was published")
         if self._recovery().recover(position, self._stop, self._tell) is None:
             return False  # what it made is read from the storage, as after any start
+        reach("recovered")
         self._log(f"recovered up to batch {position.batch}")
         return True
 

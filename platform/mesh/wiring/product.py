@@ -11,6 +11,7 @@ from mesh.control.tokens import check_token, public_key
 from mesh.home import Home
 from mesh.ports.door import Door, door_app
 from mesh.ports.serve import Server
+from mesh.product.failpoints import arm
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
@@ -34,6 +35,8 @@ def run_product(
 
     Raises `AlreadyRunning` where it runs already, and what the runtime cannot wait out.
     """
+    if settings.failpoint is not None:
+        arm(settings.failpoint)
     plan = plan_product(project, product)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
@@ -76,11 +79,12 @@ def open_door(
 def describe(runtime: Runtime) -> Mapping[str, object]:
     """What the product says of itself."""
     progress = runtime.progress
+    silence = runtime.patience.complaint()
     return {
         "name": runtime.plan.product.id,
         "kind": "product",
-        "state": progress.state,
-        "reason": progress.reason,
+        "state": "waiting" if silence and progress.state == "running" else progress.state,
+        "reason": progress.reason or silence,
         "lag": progress.lag,
         "freshness_s": progress.freshness_s,
         "last_arrival_at": progress.last_arrival_at,

@@ -180,9 +180,10 @@ def mesh_command(settings: Settings, home: Home, name: str, arguments: tuple[str
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what only the administrator may know."""
-    secret = {"MESH_SASL_USERNAME", "MESH_SASL_PASSWORD", "MESH_HTTP_PORT"}
-    return {name: value for name, value in environment.items() if name not in secret}
+    """The environment without what only the administrator may know, or one process is meant by."""
+    secret = {"MESH_SASL_USERNAME", "MESH_SASL_PASSWORD"}
+    own = {"MESH_HTTP_PORT", "MESH_FAILPOINT"}
+    return {name: value for name, value in environment.items() if name not in secret | own}
 
 
 def start_warmup(supervisor: Supervisor, backbone: EmbeddedBackbone | None) -> None:

@@ -1,0 +1,7 @@
+select
+    _cause,
+    number,
+    account,
+    amount,
+    amount * 2 as twice
+from new_entries

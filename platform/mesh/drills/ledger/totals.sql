@@ -1,0 +1,6 @@
+select
+    account,
+    count(*) as entries,
+    sum(amount)::bigint as amount
+from entries
+group by account
