@@ -1,6 +1,6 @@
 """Reads the imports of our own packages and names those that go against the arrows.
 
-contract <- backbone <- product <- ports, audit, sql, control, observe <- wiring <- cli
+contract <- backbone <- product <- ports, audit, sql, control, observe <- wiring, drills <- cli
 
 `catalog`, `products` and `company` import `mesh`, which imports none of them;
 a product imports only itself and `mesh`.
@@ -25,6 +25,7 @@ ARROWS = {
     "mesh.product": CORE,
     **{package: (*CORE, package) for package in ABOVE},
     "mesh.wiring": (*CORE, *ABOVE, "mesh.wiring"),
+    "mesh.drills": (*CORE, *ABOVE, "mesh.drills"),
     "mesh.cli": ("mesh",),
     "mesh.testing": ("mesh",),
     "mesh.__main__": ("mesh.cli",),

@@ -12,7 +12,10 @@ from mesh.cli.output import show_json, steps
 
 __all__ = ["drill"]
 
-COUNTED = ("kills", "failpoints", "broker_kills", "frozen", "slowed", "timeouts", "zombies")
+COUNTED = (
+    *("kills", "failpoints", "broker_kills", "frozen", "slowed", "timeouts"),
+    *("zombies", "zombies_ended"),
+)
 FAULTS = ("lost", "doubled", "out_of_order", "wrong", "seen_otherwise")
 
 

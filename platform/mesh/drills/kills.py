@@ -30,7 +30,7 @@ from mesh.settings import Settings
 __all__ = ["Drill", "Scale", "drill_kills", "mesh_program"]
 
 Say = Callable[[str], None]
-COUNTED = ("broker_kills", "frozen", "slowed", "timeouts", "zombies")
+COUNTED = ("broker_kills", "frozen", "slowed", "timeouts", "zombies", "zombies_ended")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +107,6 @@ class Drill:
     def _take(self, steps: Sequence[Step]) -> None:
         """Do one step after the other, then let everything be published."""
         scene, began = self._scene, time.monotonic()
-        self._say("starting the product")
-        scene.go_on()
         for number, step in enumerate(steps, 1):
             self._say(f"{number} of {len(steps)}: {step.title}")
             step.act(scene)
