@@ -11,17 +11,16 @@ import click
 
 from mesh.cli import lifecycle
 from mesh.cli.app import App
+from mesh.cli.demo_checks import arrived, call_center, check, services
+from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
 from mesh.cli.read import fetch_rows, find_port
-from mesh.cli.status import status_document
 from mesh.control.running import find_running
-from mesh.errors import DemoFailed
 
 __all__ = ["demo"]
 
 SEED, COUNT = 7, 1000
-WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +54,12 @@ def demo(app: App, *, keep: bool, backbone: str) -> None:
       mesh demo --keep
     """
     if backbone == "external":
-        take((FIND, *STEPS[1:]), app)
+        take((FIND, *STEPS), app)
         return
     is_new = not app.settings.home_path.exists()
     was_running = find_running(app.home) is not None
     try:
-        take(STEPS, app)
+        take((START, *STEPS, KILL), app)
     except BaseException:
         end(app, is_new=is_new, stays=was_running)
         raise
@@ -163,8 +162,14 @@ def refuse(app: App) -> str:
 
 
 FIND = Step(title="Find the mesh that runs", command="mesh status", act=find)
+START = Step(title="Start Kafka, the registry and every product", command="mesh up", act=start)
+# Of processes that the demo may kill, on a mesh of this machine.
+KILL = Step(
+    title="Kill the product while it is fed",
+    command=f"mesh feed call-center --calls {COUNT + KILLED} --seed {SEED}",
+    act=kill,
+)
 STEPS = (
-    Step(title="Start Kafka, the registry and every product", command="mesh up", act=start),
     Step(
         title="Check the products against the policies",
         command="mesh product validate",
@@ -191,35 +196,6 @@ STEPS = (
         act=refuse,
     ),
 )
-
-
-def check(holds: object, what: str) -> None:
-    """Raise `DemoFailed` unless *holds*."""
-    if not holds:
-        raise DemoFailed(f"the demo does not hold: {what}")
-
-
-def services(app: App) -> list[Mapping[str, object]]:
-    """Every service with its status."""
-    found = status_document(app)["services"]
-    return found if isinstance(found, list) else []
-
-
-def call_center(app: App) -> Mapping[str, object]:
-    """The call-center product's status."""
-    return next((each for each in services(app) if each["name"] == "call-center"), {})
-
-
-def arrived(app: App, count: int) -> bool:
-    """Whether the product took in at least *count* calls in time, and none waits."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        status = call_center(app)
-        rows = status.get("rows")
-        if isinstance(rows, dict) and rows.get("calls", 0) >= count and status.get("lag") == 0:
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def list_of(document: Mapping[str, object], key: str) -> list[object]:

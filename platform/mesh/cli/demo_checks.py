@@ -1,0 +1,48 @@
+"""What the demo's steps look at, and how they say that something does not hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from mesh.cli.app import App
+from mesh.cli.status import status_document
+from mesh.errors import DemoFailed
+
+__all__ = ["arrived", "call_center", "calls_of", "check", "services"]
+
+WAIT_S = 60.0
+
+
+def check(holds: object, what: str) -> None:
+    """Raise `DemoFailed` unless *holds*."""
+    if not holds:
+        raise DemoFailed(f"the demo does not hold: {what}")
+
+
+def services(app: App) -> list[Mapping[str, object]]:
+    """Every service with its status."""
+    found = status_document(app)["services"]
+    return found if isinstance(found, list) else []
+
+
+def call_center(app: App) -> Mapping[str, object]:
+    """The call-center product's status."""
+    return next((each for each in services(app) if each["name"] == "call-center"), {})
+
+
+def calls_of(status: Mapping[str, object]) -> int:
+    """How many calls the product has, by its status; -1 if it does not say."""
+    rows = status.get("rows")
+    return int(rows.get("calls", 0)) if isinstance(rows, dict) else -1
+
+
+def arrived(app: App, count: int) -> bool:
+    """Whether the product took in at least *count* calls in time, and none waits."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        status = call_center(app)
+        if calls_of(status) >= count and status.get("lag") == 0:
+            return True
+        time.sleep(0.2)
+    return False
