@@ -9,7 +9,7 @@ from mesh.cli.app import App
 from mesh.cli.status import status_document
 from mesh.errors import DemoFailed
 
-__all__ = ["arrived", "call_center", "calls_of", "check", "services"]
+__all__ = ["WAIT_S", "arrived", "call_center", "calls_of", "check", "services"]
 
 WAIT_S = 60.0
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 from mesh.cli.app import App
-from mesh.cli.demo_checks import arrived, call_center, calls_of, check
+from mesh.cli.demo_checks import WAIT_S, arrived, call_center, calls_of, check
 from mesh.cli.feed import feed_product
 
 __all__ = ["KILLED", "kill"]
@@ -33,7 +33,7 @@ def kill(app: App) -> str:
     after = call_center(app)
     check(after["pid"] != pid, "the product was not killed")
     check(calls_of(after) == there, f"{there:,} calls were fed, the product has {after['rows']}")
-    published = published_calls(app)
+    published = published_calls(app, there)
     check(len(published) == len(set(published)), "a call was published twice")
     check(len(published) == there, f"{there:,} calls were fed, {len(published):,} are published")
     return f"killed and started again: {there:,} calls are stored and published, each once"
@@ -47,8 +47,19 @@ def kill_at_work(app: App, before: int, pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def published_calls(app: App) -> list[bytes]:
-    """The keys of all calls on the product's topic, as Kafka has them."""
+def published_calls(app: App, least: int) -> list[bytes]:
+    """The keys of all calls on the product's topic, once there are *least*, or when time is up.
+
+    A row is in the storage a moment before its message is in Kafka.
+    """
+    deadline = time.monotonic() + WAIT_S
+    while len(found := keys_in_kafka(app)) < least and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def keys_in_kafka(app: App) -> list[bytes]:
+    """The keys of the calls on the product's topic that are committed."""
     from mesh.product.readback import read_back
 
     topic = app.project.contract(CALLS).topic
