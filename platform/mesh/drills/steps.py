@@ -10,7 +10,6 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -142,9 +141,11 @@ def seem_dead(scene: Scene) -> None:
         until(lambda: scene.product.rows("postings") > fed, "of the second instance")
         zombie.signal(signal.SIGCONT)
         # Its commit comes at once; then it should end by itself, since another has published.
-        with suppress(Stuck):
+        try:
             zombie.await_death(ZOMBIE_S)
             scene.counts["zombies_ended"] += 1
+        except Stuck:
+            zombie.stop()
     finally:
         zombie.kill()
     scene.counts["zombies"] += 1
