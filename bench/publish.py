@@ -12,6 +12,7 @@ import argparse
 import base64
 import gc
 import time
+from collections.abc import Callable
 
 import pyarrow as pa
 from confluent_kafka import Producer
@@ -29,6 +30,8 @@ from bench.stage import (
     running,
 )
 from mesh.product.causes import CAUSES, INSTANT
+from mesh.product.duck import connect_memory
+from mesh.product.envelope import Outgoing, outgoing
 from mesh.product.intake import Checker
 from mesh.product.plan import plan_product, position_topic
 from mesh.product.position import Batch
@@ -42,6 +45,7 @@ __all__ = ["main"]
 # As the runtime drains them.
 BATCH = 50_000
 SLOW_SHARE = 3
+Side = Callable[[], float]
 
 
 def main() -> None:
@@ -57,27 +61,31 @@ def main() -> None:
 def measure(backbone: Backbone, bench: Workbench, count: int, rounds: int) -> dict[str, object]:
     """The three sides in turns."""
     rows, causes = outputs(bench, count)
-    checker, (publisher, _, schema) = Checker(), registered(bench, CALLS)
-    contract = bench.contract(CALLS)
-    product = bench.project().product(PRODUCT)
-    source = f"/{product.domain}/{product.id}"
-    relay = Relay(
-        backbone.endpoint,
-        bench.principal(PRODUCT),
-        position_topic=position_topic(product),
-        source=source,
-    )
-    relay.open()
-    ready = [
-        each
-        for piece in batches(rows, BATCH)
-        for each in relay._messages(batch_of(publisher.messages(piece, causes)))
-    ]
-
+    slow = count // SLOW_SHARE
+    sides = {
+        "ours": ours(bench, rows, causes),
+        "produce() of bytes": bytes_alone(backbone, ready_messages(bench, rows, causes)),
+        "AvroSerializer": row_by_row(bench, rows.slice(0, slow).drop_columns([CAUSE])),
+    }
     # What is prepared is not to be walked again and again while the sides run.
     gc.freeze()
+    sizes = {"ours": count, "produce() of bytes": count, "AvroSerializer": slow}
+    return compare(alternate(sides, rounds), sizes)
 
-    def ours() -> float:
+
+def ours(bench: Workbench, rows: pa.Table, causes: pa.Table) -> Side:
+    """Checks, encodes and publishes, as the runtime does."""
+    checker, (publisher, _, _) = Checker(), registered(bench, CALLS)
+    contract, product = bench.contract(CALLS), bench.project().product(PRODUCT)
+    relay = Relay(
+        bench.backbone.endpoint,
+        bench.principal(PRODUCT),
+        position_topic=position_topic(product),
+        source=SOURCE,
+    )
+    relay.open()
+
+    def run() -> float:
         began = time.perf_counter()
         for piece in batches(rows, BATCH):
             good, broken = checker.check(piece, contract)
@@ -85,42 +93,50 @@ def measure(backbone: Backbone, bench: Workbench, count: int, rounds: int) -> di
             relay.publish(batch_of(publisher.messages(good, causes)))
         return time.perf_counter() - began
 
-    raw_topic = new_topic(backbone, "bench.publish.raw")
-    raw = Producer({**client(backbone), **IDEMPOTENT})
+    return run
 
-    def bytes_alone() -> float:
+
+def ready_messages(bench: Workbench, rows: pa.Table, causes: pa.Table) -> list[Outgoing]:
+    """The same messages, encoded."""
+    publisher, _, _ = registered(bench, CALLS)
+    return [
+        each
+        for piece in batches(rows, BATCH)
+        for each in outgoing(publisher.messages(piece, causes), SOURCE)
+    ]
+
+
+def bytes_alone(backbone: Backbone, ready: list[Outgoing]) -> Side:
+    """Hands over what is ready."""
+    topic = new_topic(backbone, "bench.publish.raw")
+    producer = Producer({**client(backbone), **IDEMPOTENT})
+
+    def run() -> float:
         began = time.perf_counter()
         for each in ready:
-            produce(raw, (raw_topic, *each[1:]))
-        raw.flush()
+            produce(producer, (topic, *each[1:]))
+        producer.flush()
         return time.perf_counter() - began
 
-    peer_topic = new_topic(backbone, "bench.publish.avro")
-    slow = count // SLOW_SHARE
-    sample = as_ipc(rows.slice(0, slow).drop_columns([CAUSE]))
-
-    def row_by_row() -> float:
-        return peer(
-            "avro",
-            "avro_peer.py",
-            {
-                "do": "publish",
-                "client": {**client(backbone), **IDEMPOTENT},
-                "registry": backbone.endpoint.registry_url,
-                "topic": peer_topic,
-                "schema": schema,
-                "rows": sample,
-                "source": source,
-            },
-        )["seconds"]
-
-    sides = {"ours": ours, "produce() of bytes": bytes_alone, "AvroSerializer": row_by_row}
-    seconds = alternate(sides, rounds)
-    sizes = {"ours": count, "produce() of bytes": count, "AvroSerializer": slow}
-    relay.close()
-    return compare(seconds, sizes)
+    return run
 
 
+def row_by_row(bench: Workbench, rows: pa.Table) -> Side:
+    """confluent-kafka's serialiser, from the same rows in Arrow."""
+    _, _, schema = registered(bench, CALLS)
+    task = {
+        "do": "publish",
+        "client": {**client(bench.backbone), **IDEMPOTENT},
+        "registry": bench.backbone.endpoint.registry_url,
+        "topic": new_topic(bench.backbone, "bench.publish.avro"),
+        "schema": schema,
+        "rows": as_ipc(rows),
+        "source": SOURCE,
+    }
+    return lambda: peer("avro", "avro_peer.py", task)["seconds"]
+
+
+SOURCE = "/customer-service/call-center"
 IDEMPOTENT = {
     "enable.idempotence": True,
     "acks": "all",
@@ -134,8 +150,6 @@ IDEMPOTENT = {
 def outputs(bench: Workbench, count: int) -> tuple[pa.Table, pa.Table]:
     """Rows of the output port with `_cause`, and the causes they index: each batch's own."""
     plan = plan_product(bench.project(), PRODUCT)
-    from mesh.product.duck import connect_memory
-
     made = []
     for piece in batches(calls(count), BATCH):
         numbered = piece.append_column(CAUSE, pa.array(range(piece.num_rows), pa.int64()))
