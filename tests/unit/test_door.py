@@ -10,54 +10,42 @@ import pytest
 
 from mesh.backbone.endpoint import Principal
 from mesh.control.access import access_app
-from mesh.control.tokens import check_token, issue_token, make_keys, public_key
+from mesh.control.tokens import issue_token
 from mesh.errors import BackboneError
-from mesh.home import Home
-from mesh.ports.door import Door, door_app
 from mesh.ports.serve import Server
 from mesh.product.storage import Storage
+from tests.doors import opened_door
 from tests.mapped import notes_contract
 
 CONTRACT = notes_contract()
-PEOPLE = [Principal(name=name, secret=f"secret of {name}") for name in ("ada", "mallory")]
 
 
 @pytest.fixture
-def home(tmp_path):
-    found = Home.open(tmp_path / "home")
-    make_keys(found, PEOPLE)
-    return found
+def opened(tmp_path):
+    with opened_door(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
-def storage(home):
-    found = Storage.open(home.storage("notes"), [("main", CONTRACT.name, CONTRACT)])
-    yield found
-    found.close()
+def home(opened):
+    return opened.home
 
 
 @pytest.fixture
-def status():
+def storage(opened):
+    return opened.storage
+
+
+@pytest.fixture
+def status(opened):
     """What the runtime says of itself, for a test to change."""
-    return {"state": "running"}
+    return opened.status
 
 
 @pytest.fixture
-def door(home, storage, status):
+def door(opened):
     """The address of a door that ada may read."""
-    key = public_key(home)
-    door = Door(
-        storage.reader(),
-        {"notes": CONTRACT},
-        readers={CONTRACT.id: frozenset({"ada"})},
-        check=lambda token: check_token(token, key),
-    )
-    server = Server(
-        door_app("notes", door, lambda: status), home, "notes", host="127.0.0.1", port=0
-    )
-    server.start()
-    yield server.address
-    server.stop()
+    return str(opened.client.base_url).rstrip("/")
 
 
 def fill(storage: Storage, count: int) -> None:
@@ -65,13 +53,14 @@ def fill(storage: Storage, count: int) -> None:
     key = CONTRACT.key_fields[0].name
     with storage.transaction():
         storage.connection.execute(
-            f'insert into main."{CONTRACT.name}" ("{key}") select range from range({count})'
+            f'insert into main."{CONTRACT.name}" ("{key}", _partition, _offset)'
+            f" select range, 0, range from range({count})"
         )
         storage.connection.execute('update mesh.state set offsets = \'{"t": {"0": 7}}\'')
 
 
 def rows(home, door, name="ada", path="/ports/notes/rows", **parameters):
-    token = issue_token(home, next(each for each in PEOPLE if each.name == name))
+    token = issue_token(home, Principal(name=name, secret=f"secret of {name}"))
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.get(f"{door}{path}", headers=headers, params=parameters, timeout=30)
 
@@ -119,7 +108,8 @@ def test_the_status_is_there_for_all_with_the_rows_whatever_the_runtime_does(
     fill(storage, 5)
     status.update(state=state, reason="why")
 
-    assert httpx.get(f"{door}/status").json() == {
+    said = httpx.get(f"{door}/status").json()
+    assert {name: said[name] for name in ("state", "reason", "rows", "rejected")} == {
         "state": state,
         "reason": "why",
         "rows": {"notes": 5},
@@ -188,9 +178,9 @@ def test_every_kind_of_value_has_a_form_in_json(home, door, storage):
     values = """
         'k', 'é"\n\\0', null, 9007199254740993, 1, 12.50, 'nan'::double, true, date '0001-01-01',
         timestamptz '2026-01-02 03:04:05.000006+00', uuid '123e4567-e89b-12d3-a456-426614174000',
-        ['a', null]
+        ['a', null], 0, 0
     """
-    names = ", ".join(f'"{each.name}"' for each in CONTRACT.fields)
+    names = ", ".join(f'"{each.name}"' for each in CONTRACT.fields) + ", _partition, _offset"
     storage.connection.execute(f'insert into main."{CONTRACT.name}" ({names}) values ({values})')
 
     assert rows(home, door).json()["rows"] == [

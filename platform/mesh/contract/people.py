@@ -1,6 +1,7 @@
-"""People, and what each was granted, until access requests exist.
+"""People: what each was granted, until access requests exist, and the products that each owns.
 
-A grant names a contract and the purpose for which its rows may be read.
+A grant names a contract and the purpose for which its rows may be read. Who owns a product may
+pause it; that alone lets nobody read.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Person:
     domain: str
     role: str = ""
     grants: tuple[Grant, ...] = ()
+    owns: tuple[str, ...] = ()
 
     def is_granted(self, contract_id: str) -> bool:
         """Whether this person may read the contract's port."""
@@ -64,6 +66,7 @@ def _checked(file: YamlFile, report: Report) -> dict[str, Person]:
             domain=node["domain"].text,
             role=node["role"].text,
             grants=tuple(_grant(one) for one in node["grants"].items),
+            owns=tuple(one.text for one in node["owns"].items),
         )
     return found
 

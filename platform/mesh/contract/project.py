@@ -68,6 +68,10 @@ class Project:
         people = {one.name for one in self.people.values() if one.is_granted(contract.id)}
         return tuple(sorted(products | people))
 
+    def owners_of(self, product_id: str) -> tuple[str, ...]:
+        """Return the people who own the product, and may pause it."""
+        return tuple(one.name for one in self.people.values() if product_id in one.owns)
+
     def writer_of(self, contract: Contract) -> str:
         """Return the one principal that may write: the product, or a staging port's system."""
         for product, port in self._inputs():
@@ -136,13 +140,18 @@ def _check_references(project: Project, report: Report) -> None:
             if port.contract_id not in known:
                 file = read_yaml(product.folder / DESCRIPTOR)
                 place = Node(file, ("inputPorts", index, "contractId"), None)
-                _report_unknown(place, port.contract_id, known, report)
+                _report_unknown(place, "contract", port.contract_id, known, report)
     for index, person in enumerate(project.people.values()):
+        for position, product_id in enumerate(person.owns):
+            if product_id not in project.products:
+                file = read_yaml(project.root / PEOPLE)
+                place = Node(file, ("people", index, "owns", position), None)
+                _report_unknown(place, "product", product_id, project.products, report)
         for position, grant in enumerate(person.grants):
             if grant.contract_id not in known:
                 where = ("people", index, "grants", position, "contract")
                 place = Node(read_yaml(project.root / PEOPLE), where, None)
-                _report_unknown(place, grant.contract_id, known, report)
+                _report_unknown(place, "contract", grant.contract_id, known, report)
 
 
 def _check_principals(project: Project, report: Report) -> None:
@@ -162,11 +171,11 @@ def _check_principals(project: Project, report: Report) -> None:
 
 
 def _report_unknown(
-    place: Node, contract_id: str, known: Mapping[str, Contract], report: Report
+    place: Node, kind: str, name: str, known: Mapping[str, object], report: Report
 ) -> None:
-    near = nearest(contract_id, known)
-    remedy = f"did you mean {near}?" if near else f"the contracts are {listed(sorted(known))}"
-    report.fault(place, f"there is no contract {contract_id}", remedy, rule=_RULE)
+    near = nearest(name, known)
+    remedy = f"did you mean {near}?" if near else f"the {kind}s are {listed(sorted(known))}"
+    report.fault(place, f"there is no {kind} {name}", remedy, rule=_RULE)
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str:

@@ -16,10 +16,10 @@ TIMEOUT_S = 3.0
 
 
 def is_healthy(address: str) -> bool:
-    """Whether the service at *address* answers and says that it runs."""
+    """Whether the service at *address* answers and says that it runs, or is paused."""
     try:
         with urllib.request.urlopen(f"{address}/status", timeout=TIMEOUT_S) as response:  # noqa: S310 - http by construction
-            return bool(json.load(response).get("state") == "running")
+            return json.load(response).get("state") in ("running", "paused")
     except (OSError, ValueError):
         return False
 

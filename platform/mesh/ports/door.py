@@ -1,35 +1,63 @@
-"""A product's own HTTP door: its status for anyone on the machine, its rows for the granted.
+"""A product's door: who gets which rows, and of how much at once.
 
-    GET /status
-    GET /ports/calls/rows?limit=10      (Authorization: Bearer TOKEN)
-
-Not here: tokens (`check` is handed in), and the process around the door (`serve`).
+Not here: HTTP (`app`), tokens (`check` is handed in), reading (`pages`), formats (`formats`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Annotated
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
-from fastapi import Depends, FastAPI, HTTPException, Query
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+import pyarrow as pa
 
 from mesh.contract.model import Contract
 from mesh.errors import Refused
-from mesh.ports.values import json_rows
+from mesh.ports.cursor import Cursors
+from mesh.ports.formats import FORMATS, Notes, encode
+from mesh.ports.keytext import pairs_of
+from mesh.ports.pages import every_row, read_page, row_schema
+from mesh.ports.question import Pairs, Question, question_of
+from mesh.ports.refusals import Busy, NotKnown, NotThere
+from mesh.ports.snapshot import Snapshot, translated
 from mesh.product.duck import quoted
 
-__all__ = ["Door", "door_app"]
+__all__ = ["Answer", "Asked", "Door"]
 
-MAX_ROWS = 10_000
-# At the module's level, where FastAPI looks up what annotations name.
-BEARER = HTTPBearer()
+# So many pages and whole ports are read at once: they share the product's memory.
+PAGES_AT_ONCE = 4
+EXPORTS_AT_ONCE = 1
+PATIENCE_S = 10.0
+# What Parquet and Arrow are written in at once.
+EXPORT_ROWS = 20_000
 
 
-class NotKnown(Refused):
-    """The token speaks for nobody."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A request for rows. *pairs* are its parameters, *known* the validators it already has."""
+
+    token: str
+    port: str
+    pairs: Pairs = ()
+    key: str | None = None
+    accept: str = ""
+    known: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Rows in a format. *pieces* is None where the reader has them already.
+
+    Whoever takes an answer closes it: a whole port is read while it is sent.
+    """
+
+    media: str
+    etag: str
+    notes: Notes
+    pieces: Iterator[bytes] | None
+    close: Callable[[], None] = lambda: None
 
 
 class Door:
@@ -42,11 +70,22 @@ class Door:
         *,
         readers: Mapping[str, frozenset[str]],
         check: Callable[[str], str],
+        secret: str,
     ) -> None:
         self._connection = connection
-        self._contracts = contracts
+        self.contracts = contracts
         self._readers = readers
         self._check = check
+        self._cursors = Cursors(secret)
+        self._pages = threading.Semaphore(PAGES_AT_ONCE)
+        self._exports = threading.Semaphore(EXPORTS_AT_ONCE)
+
+    def principal(self, token: str) -> str:
+        """Whom the token speaks for. Raises `NotKnown` for one that is not good."""
+        try:
+            return self._check(token)
+        except Refused as error:
+            raise NotKnown(str(error)) from error
 
     def contract(self, port: str, token: str) -> Contract:
         """The contract of *port*, if whoever the token speaks for may read it.
@@ -54,79 +93,147 @@ class Door:
         Raises `NotKnown` for a token that is not good, `Refused` for a port that is not
         granted. A port that is not there is refused alike, so that nobody learns names by asking.
         """
-        try:
-            principal = self._check(token)
-        except Refused as error:
-            raise NotKnown(str(error)) from error
-        contract = self._contracts.get(port)
+        principal = self.principal(token)
+        contract = self.contracts.get(port)
         if contract is None or principal not in self._readers[contract.id]:
             raise Refused(f"{principal} is not granted {port}")
         return contract
 
-    def rows(self, contract: Contract, limit: int) -> dict[str, object]:
-        """The first *limit* rows in order of key, and the input offsets they are true for."""
-        columns = ", ".join(quoted(each.name) for each in contract.fields)
-        keys = ", ".join(quoted(each.name) for each in contract.key_fields)
-        cursor = self._connection.cursor()
-        cursor.execute("begin")
+    def answer(self, asked: Asked) -> Answer:
+        """The rows that are asked for.
+
+        Raises what `contract` does, `WrongUse` for a question that does not fit the contract,
+        `NotThere` where no row has the key, `Busy` where too many read at once.
+        """
+        contract = self.contract(asked.port, asked.token)
+        question = question_of(contract, pairs_of(contract, asked.pairs, asked.key), asked.accept)
+        if question.limit is None:
+            return self._export(question, asked.known)
+        with self._turn(self._pages), self._look() as snapshot:
+            etag = snapshot.version.etag(question.whole)
+            notes = Notes(offsets=snapshot.version.offsets, others=provenance(contract))
+            if matches(etag, asked.known):
+                return Answer(media=FORMATS[question.format], etag=etag, notes=notes, pieces=None)
+            page = read_page(snapshot, question, self._cursors)
+        if asked.key is not None and not page.rows.num_rows:
+            raise NotThere(f"{contract.id} has no row with this key")
+        notes = Notes(offsets=notes.offsets, next=page.next, others=notes.others)
+        rows = page.rows.cast(row_schema(contract, question.fields))
+        pieces = encode(question.format, rows.schema, rows.to_batches(), notes)
+        return Answer(media=FORMATS[question.format], etag=etag, notes=notes, pieces=pieces)
+
+    def _export(self, question: Question, known: str) -> Answer:
+        """Every row, read while it is sent."""
+        if not self._exports.acquire(timeout=PATIENCE_S):
+            raise Busy("the whole of a port is being read already: try again, or read by pages")
+        snapshot = None
         try:
-            table = cursor.sql(
-                f"select {columns} from main.{quoted(contract.name)} order by {keys}"
-                f" limit {int(limit)}"
-            ).to_arrow_table()
-            offsets = cursor.execute("select offsets from mesh.state").fetchall()[0][0]
-        finally:
-            cursor.execute("rollback")
-            cursor.close()
-        return {
-            "columns": table.column_names,
-            "rows": json_rows(table),
-            "offsets": json.loads(offsets),
-        }
+            snapshot = Snapshot(self._connection)
+            etag = snapshot.version.etag(question.whole)
+            others = provenance(question.contract)
+            notes = Notes(offsets=snapshot.version.offsets, others=others)
+            pieces = None
+            close = once(snapshot.close, self._exports.release)
+            if matches(etag, known):
+                close()
+            else:
+                schema = row_schema(question.contract, question.fields)
+                tables = every_row(snapshot, question)
+                pieces = encode(question.format, schema, grouped(tables), notes)
+        except BaseException:
+            if snapshot is not None:
+                snapshot.close()
+            self._exports.release()
+            raise
+        media = FORMATS[question.format]
+        return Answer(media=media, etag=etag, notes=notes, pieces=pieces, close=close)
 
     def counts(self) -> tuple[dict[str, int], int]:
         """How many rows each port has, and how many rows and messages were ever rejected."""
         cursor = self._connection.cursor()
         try:
-            rows = {
-                port: int(
-                    cursor.execute(f"select count(*) from main.{quoted(contract.name)}").fetchall()[
-                        0
-                    ][0]
-                )
-                for port, contract in self._contracts.items()
-            }
-            rejected = cursor.execute(
-                "select coalesce(sum(count_rejected), 0)::bigint from mesh.quality"
-            ).fetchall()[0][0]
-            return rows, int(rejected)
+            with translated():
+                rows = {
+                    port: int(
+                        cursor.execute(
+                            f"select count(*) from main.{quoted(contract.name)}"
+                        ).fetchall()[0][0]
+                    )
+                    for port, contract in self.contracts.items()
+                }
+            return rows, sum(count for *_, count in self.rejections())
         finally:
             cursor.close()
 
-
-def door_app(title: str, door: Door, status: Callable[[], Mapping[str, object]]) -> FastAPI:
-    """The HTTP application of a product."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None)
-
-    @app.get("/status")
-    def get_status() -> Mapping[str, object]:
-        """Health, rows, lag and freshness."""
-        rows, rejected = door.counts()
-        return {**status(), "rows": rows, "rejected": rejected}
-
-    @app.get("/ports/{port}/rows")
-    def get_rows(
-        port: str,
-        login: Annotated[HTTPAuthorizationCredentials, Depends(BEARER)],
-        limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 100,
-    ) -> Mapping[str, object]:
-        """The rows of one port."""
+    def rejections(self) -> list[tuple[str, str, str, int]]:
+        """Port, rule, field and count of what was ever set aside."""
+        cursor = self._connection.cursor()
         try:
-            contract = door.contract(port, login.credentials)
-        except NotKnown as error:
-            raise HTTPException(401, str(error), {"WWW-Authenticate": "Bearer"}) from error
-        except Refused as error:
-            raise HTTPException(403, str(error)) from error
-        return door.rows(contract, limit)
+            with translated():
+                found = cursor.execute(
+                    "select port, rule, field, sum(count_rejected)::bigint from mesh.quality"
+                    " group by all order by all"
+                ).fetchall()
+            return [
+                (str(port), str(rule), str(field or ""), int(n)) for port, rule, field, n in found
+            ]
+        finally:
+            cursor.close()
 
-    return app
+    def sample(self, contract: Contract, count: int) -> pa.Table:
+        """A few rows of a port."""
+        question = question_of(contract, [("limit", str(count))], "")
+        with self._turn(self._pages), self._look() as snapshot:
+            return read_page(snapshot, question, self._cursors).rows
+
+    @contextmanager
+    def _look(self) -> Iterator[Snapshot]:
+        snapshot = Snapshot(self._connection)
+        try:
+            yield snapshot
+        finally:
+            snapshot.close()
+
+    @contextmanager
+    def _turn(self, places: threading.Semaphore) -> Iterator[None]:
+        if not places.acquire(timeout=PATIENCE_S):
+            raise Busy("too many read at once: try again")
+        try:
+            yield
+        finally:
+            places.release()
+
+
+def provenance(contract: Contract) -> dict[str, str]:
+    """Which promise rows were made under, for formats that can carry it."""
+    return {"mesh.contract": contract.id, "mesh.version": contract.version}
+
+
+def matches(etag: str, known: str) -> bool:
+    """Whether If-None-Match names *etag* (RFC 9110, compared weakly)."""
+    values = [each.strip().removeprefix("W/") for each in known.split(",")]
+    return "*" in values or etag.removeprefix("W/") in values
+
+
+def grouped(tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """Rows in batches of the size that columnar files like."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(each.num_rows for each in waiting) >= EXPORT_ROWS:
+            yield from pa.concat_tables(waiting).combine_chunks().to_batches()
+            waiting = []
+    if waiting:
+        yield from pa.concat_tables(waiting).combine_chunks().to_batches()
+
+
+def once(*actions: Callable[[], None]) -> Callable[[], None]:
+    """All of *actions* when called first, nothing after."""
+    lock = threading.Lock()
+
+    def act() -> None:
+        if lock.acquire(blocking=False):
+            for each in actions:
+                each()
+
+    return act

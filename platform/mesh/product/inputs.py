@@ -104,11 +104,11 @@ class Inputs:
                 "keys may have moved, so nothing is read; make the topic what the contract says"
             )
 
-    def _watermarks(self, topic: str, partition: int) -> tuple[int, int]:
+    def _watermarks(self, topic: str, number: int, *, cached: bool = False) -> tuple[int, int]:
         """The first offset there is and the one after the last."""
         try:
             found = self._consumer_of(topic).get_watermark_offsets(
-                TopicPartition(topic, partition), METADATA_TIMEOUT_S, cached=False
+                TopicPartition(topic, number), METADATA_TIMEOUT_S, cached=cached
             )
         except KafkaException as exception:
             raise kafka_error(exception.args[0], f"read {topic}") from exception
@@ -210,14 +210,12 @@ class Inputs:
                     gaps.append(f"{topic} [{number}] lost offsets {offset} to {start} unread")
         return gaps
 
-    def lag(self) -> int:
-        """How many messages wait, as far as the last fetch saw. Callable from any thread."""
+    def lag(self, *, is_fresh: bool = False) -> int:
+        """How many messages wait, as far as the last fetch saw, or as the broker says now."""
         waiting = 0
         for topic, partitions in self._next.items():
             for number, next_ in partitions.items():
-                _, high = self._consumer_of(topic).get_watermark_offsets(
-                    TopicPartition(topic, number), cached=True
-                )
+                _, high = self._watermarks(topic, number, cached=not is_fresh)
                 end = self._ends[topic].get(number, 0)
                 # Nothing was fetched since the end was reached: then that end holds.
                 waiting += max(0, (end if high <= end else high) - next_)

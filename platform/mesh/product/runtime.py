@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from confluent_kafka import Message
@@ -23,8 +22,10 @@ from mesh.product.failpoints import reach
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.patience import Patience, ask
+from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
-from mesh.product.position import Batch, Offsets, Position
+from mesh.product.position import Batch, Position
+from mesh.product.progress import Progress
 from mesh.product.recovery import Recovery
 from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage
@@ -35,18 +36,6 @@ __all__ = ["Progress", "Runtime"]
 POLL_S = 0.1
 RETRY_S = 1.0
 Log = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a running product says of itself."""
-
-    state: str = "starting"
-    reason: str = ""
-    lag: int = 0
-    last_arrival_at: datetime | None = None
-    freshness_s: float | None = None
-    offsets: Offsets = field(default_factory=dict)
 
 
 class Runtime:
@@ -60,6 +49,7 @@ class Runtime:
         endpoint: Endpoint,
         principal: Principal,
         log: Log = lambda _: None,
+        pause: Pause | None = None,
     ) -> None:
         self.plan, self._storage, self._log = plan, storage, log
         self._endpoint, self._principal = endpoint, principal
@@ -78,6 +68,8 @@ class Runtime:
         self._stop = threading.Event()
         self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets)
+        self.pause = pause or Pause()
+        self._rest = Rest(self.pause, self._open_inputs, self._report)
 
     def run(self, stop: threading.Event) -> None:
         """Run until *stop* is set; waits out an absent Kafka or registry.
@@ -101,6 +93,9 @@ class Runtime:
         After an exception the next step begins with what is committed and published.
         """
         try:
+            if (waiting := self._rest.take(self._inputs, timeout_s)) is not None:
+                self.progress.lag = waiting
+                return 0
             if self._inputs is None:
                 self._inputs = self._start()
                 return 0
@@ -115,6 +110,7 @@ class Runtime:
     def close(self) -> None:
         """Let go of Kafka and the registry; the storage is the caller's."""
         self._close_inputs()
+        self._rest.close()
         self._relay.close()
         self._registry.close()
 

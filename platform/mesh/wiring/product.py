@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections.abc import Callable, Mapping
+
+import duckdb
 
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.project import Project
 from mesh.control.tokens import check_token, public_key
 from mesh.home import Home
-from mesh.ports.door import Door, door_app
+from mesh.observe.metrics import figures
+from mesh.ports.app import door_app
+from mesh.ports.door import Door
+from mesh.ports.management import Management
 from mesh.ports.serve import Server
 from mesh.product.failpoints import arm
+from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
@@ -42,8 +49,11 @@ def run_product(
     principal = Principal(name=product, secret=home.secret(product))
     storage = Storage.open(home.storage(product), plan.tables)
     try:
-        runtime = Runtime(plan, storage, endpoint=endpoint, principal=principal, log=log)
-        server = open_door(settings, home, project, runtime, storage)
+        pause = Pause(home.storage(product).with_name("pause.json"))
+        runtime = Runtime(
+            plan, storage, endpoint=endpoint, principal=principal, log=log, pause=pause
+        )
+        server = open_door(settings, home, project, runtime, storage.reader())
         server.start()
         log(f"{product} listens at {server.address}")
         try:
@@ -56,24 +66,46 @@ def run_product(
 
 
 def open_door(
-    settings: Settings, home: Home, project: Project, runtime: Runtime, storage: Storage
+    settings: Settings,
+    home: Home,
+    project: Project,
+    runtime: Runtime,
+    reader: duckdb.DuckDBPyConnection,
 ) -> Server:
     """The product's HTTP door over a second connection to its storage."""
-    plan = runtime.plan
+    product = runtime.plan.product
     key = public_key(home)
-    contracts = {each.port.name: each.contract for each in plan.outputs}
+    contracts = {each.port.name: each.contract for each in runtime.plan.outputs}
     door = Door(
-        storage.reader(),
+        reader,
         contracts,
         readers={
-            each.id: frozenset({*project.readers_of(each), plan.product.id})
+            each.id: frozenset({*project.readers_of(each), product.id})
             for each in contracts.values()
         },
         check=lambda token: check_token(token, key),
+        secret=home.secret(product.id),
     )
-    app = door_app(plan.product.id, door, lambda: describe(runtime))
-    name = plan.product.id
-    return Server(app, home, name, host=settings.http_host, port=settings.http_port)
+    management = Management(
+        product=product,
+        door=door,
+        progress=lambda: describe(runtime),
+        pausing=runtime.pause,
+        owners=frozenset({*project.owners_of(product.id), product.id}),
+        figures=figures,
+        identifiers=project.identifiers,
+        has_open_samples=is_loopback(settings.http_host),
+    )
+    app = door_app(door, management)
+    return Server(app, home, product.id, host=settings.http_host, port=settings.http_port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at *host*."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def describe(runtime: Runtime) -> Mapping[str, object]:

@@ -201,8 +201,9 @@ def start_warmup(supervisor: Supervisor, backbone: EmbeddedBackbone | None) -> N
 def is_running(home: Home, name: str) -> bool:
     """Whether the process answers and does its work.
 
-    Rebuilding a storage is work too, and may take longer than anybody wants to wait.
+    Rebuilding a storage is work too, and may take longer than anybody wants to wait; who is
+    paused does what it should.
     """
     address = home.address(name)
     status = ask_status(address, 1.0) if address else None
-    return status is not None and status.get("state") in ("running", "recovering")
+    return status is not None and status.get("state") in ("running", "recovering", "paused")

@@ -1,0 +1,44 @@
+"""Columns as CSV has them: the texts of `values` where Arrow's own writer has others, or none."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mesh.ports.values import json_value
+
+__all__ = ["as_text"]
+
+
+def as_text(table: pa.Table) -> pa.Table:
+    """*table* with every column that CSV would change or cannot hold as text."""
+    columns = [column(each) for each in table.columns]
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+
+
+def column(given: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    """One column."""
+    kind = given.type
+    if pa.types.is_timestamp(kind):
+        text = given.cast(pa.timestamp(kind.unit)).cast(pa.string())
+        text = pc.utf8_replace_slice(text, 10, 11, "T")
+        return pc.binary_join_element_wise(text, "Z", "")
+    if pa.types.is_nested(kind):
+        return texts([None if each is None else nested(each) for each in given.to_pylist()])
+    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
+        return texts(
+            [None if each is None else str(json_value(each)) for each in given.to_pylist()]
+        )
+    return given
+
+
+def nested(value: object) -> str:
+    """A list or a record as JSON."""
+    return json.dumps(json_value(value), ensure_ascii=False)
+
+
+def texts(values: list[str | None]) -> pa.Array:
+    """A column of text."""
+    return pa.array(values, pa.string())
