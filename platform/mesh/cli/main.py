@@ -28,6 +28,8 @@ COMMANDS = {
     "feed": "mesh.cli.feed:feed",
     "read": "mesh.cli.read:read",
     "token": "mesh.cli.read:token",
+    "pause": "mesh.cli.pause:pause",
+    "resume": "mesh.cli.pause:resume",
     "run": "mesh.cli.run:run",
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",

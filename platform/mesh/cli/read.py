@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
-import httpx
 
 from mesh.cli.app import App
+from mesh.cli.doors import FORMATS, answer, download
 from mesh.cli.output import show_json, show_table
 from mesh.contract.model import Contract
 from mesh.contract.names import listed, nearest
 from mesh.contract.project import Project
-from mesh.errors import MeshError, Refused, Unreachable, WrongUse
+from mesh.errors import WrongUse
 
 __all__ = ["fetch_rows", "read", "token"]
 
@@ -24,21 +25,49 @@ AS = click.option(
 @click.command()
 @click.argument("port")
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--all", "is_all", is_flag=True, help="Every row, in no order.")
+@click.option("--where", multiple=True, metavar="FILTER", help="queue=billing, duration_s.gt=60, …")
+@click.option("--fields", help="These columns only, separated by commas.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Print, or write to --out, in this format."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 @AS
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def read(app: App, port: str, *, limit: int, principal: str | None, as_json: bool) -> None:
+def read(
+    app: App,
+    port: str,
+    *,
+    limit: int,
+    is_all: bool,
+    where: tuple[str, ...],
+    fields: str | None,
+    form: str | None,
+    out: Path | None,
+    principal: str | None,
+    as_json: bool,
+) -> None:
     r"""Read the first rows of PORT, in order of its key.
 
-    PORT is a port's name (calls), or its contract's id (call-center.calls).
+    PORT is a port's name (calls), or its contract's id (call-center.calls). A FILTER is a
+    field and a value; after the field may stand .ne, .gt, .gte, .lt, .lte, .prefix, .is_null.
 
     \b
     Example:
       mesh read calls --limit 3
       mesh read call-center.calls --as ada --json
+      mesh read calls --where queue=billing --all --out billing.parquet
     """
     contract = find_port(app.project, port)
-    document = fetch_rows(app, contract, limit, principal or reader(app, contract))
+    principal = principal or reader(app, contract)
+    filters = [parsed(each) for each in where]
+    filters += [("fields", fields)] if fields is not None else []
+    if form is not None or out is not None:
+        filters.append(("limit", "all" if is_all else str(limit)))
+        download(rows_url(app, contract), get_token(app, principal), filters, form=form, out=out)
+        return
+    document = fetch_rows(app, contract, None if is_all else limit, principal, filters)
     if as_json:
         show_json(document)
         return
@@ -95,15 +124,35 @@ def reader(app: App, contract: Contract) -> str:
     return next((name for name in app.project.people if name in granted), somebody(app))
 
 
-def fetch_rows(app: App, contract: Contract, limit: int, principal: str) -> Mapping[str, object]:
-    """Ask the product's door for rows.
+def parsed(text: str) -> tuple[str, str]:
+    """A filter as a parameter. Raises `WrongUse` where it has no value."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise WrongUse(f"{text!r} is no filter: write field=value, or field.gte=value")
+    return name, value
 
-    Raises `Refused` where the principal is not granted the port.
-    """
+
+def rows_url(app: App, contract: Contract) -> str:
+    """Where the rows of a port are."""
     port = contract.topic.split(".")[3]
-    url = f"{app.address(contract.product)}/ports/{port}/rows"
+    return f"{app.address(contract.product)}/ports/{port}/rows"
+
+
+def fetch_rows(
+    app: App,
+    contract: Contract,
+    limit: int | None,
+    principal: str,
+    filters: Sequence[tuple[str, str]] = (),
+) -> Mapping[str, object]:
+    """Ask the product's door for rows; for all of them where *limit* is None.
+
+    Raises `Refused` where the principal is not granted the port, `WrongUse` for a filter that
+    does not fit its contract.
+    """
     headers = {"Authorization": f"Bearer {get_token(app, principal)}"}
-    return answer("GET", url, headers=headers, params={"limit": limit})
+    params = [*filters, ("limit", "all" if limit is None else str(limit))]
+    return answer("GET", rows_url(app, contract), headers=headers, params=params)
 
 
 def get_token(app: App, principal: str) -> str:
@@ -111,18 +160,3 @@ def get_token(app: App, principal: str) -> str:
     login = app.principal(principal)
     url = f"{app.address('access')}/token"
     return str(answer("POST", url, auth=(login.name, login.secret))["token"])
-
-
-def answer(method: str, url: str, **arguments: object) -> Mapping[str, object]:
-    """The JSON of a door's answer; an error of our tree where it is none."""
-    try:
-        response = httpx.request(method, url, timeout=30, trust_env=False, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
-        document: Mapping[str, object] = response.json()
-    except httpx.HTTPError as error:
-        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
-    except ValueError as error:
-        raise MeshError(f"{url} did not answer with JSON") from error
-    if response.is_success:
-        return document
-    text = f"{url.rsplit('/', 1)[0]}: {document.get('detail', response.status_code)}"
-    raise Refused(text) if response.status_code in (401, 403) else MeshError(text)

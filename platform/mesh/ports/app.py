@@ -35,6 +35,8 @@ PerhapsLogin = Annotated[HTTPAuthorizationCredentials | None, Depends(PERHAPS)]
 # Longer headers are refused by clients; JSON, Arrow and Parquet carry the offsets inside.
 LONGEST_HEADER = 8192
 LONGEST_REASON = 500
+# A whole port is sent within this time, since the storage remembers for it what is gone.
+LONGEST_S = 300.0
 
 
 def door_app(door: Door, management: Management) -> FastAPI:
@@ -140,7 +142,13 @@ def respond(request: Request, answer: Answer) -> Response:
     if answer.pieces is None:
         answer.close()
         return Response(None, 304, headers)
-    return Streamed(answer.pieces, answer.close, headers=headers, media_type=answer.media)
+    return Streamed(
+        answer.pieces,
+        answer.close,
+        headers=headers,
+        media_type=answer.media,
+        longest_s=LONGEST_S,
+    )
 
 
 def headers_of(request: Request, answer: Answer) -> dict[str, str]:

@@ -51,14 +51,25 @@ class Order:
 def row_schema(contract: Contract, fields: Sequence[str]) -> pa.Schema:
     """The Arrow schema of some of a contract's fields."""
     whole = arrow_schema(contract)
-    return pa.schema([whole.field(name) for name in fields])
+    chosen = [whole.field(name) for name in fields]
+    return pa.schema([each.with_type(relaxed(each.type)) for each in chosen])
+
+
+def relaxed(type_: pa.DataType) -> pa.DataType:
+    """*type_* where all inside it may be null: in a record that is null, Arrow says it is."""
+    if pa.types.is_struct(type_):
+        parts = [type_.field(number) for number in range(type_.num_fields)]
+        return pa.struct([(each.name, relaxed(each.type)) for each in parts])
+    if pa.types.is_list(type_):
+        return pa.list_(pa.field(type_.value_field.name, relaxed(type_.value_type)))
+    return type_
 
 
 def read_page(snapshot: Snapshot, question: Question, cursors: Cursors) -> Page:
     """The page that *question* asks. Raises `BadCursor` for a cursor that is not of it."""
     assert question.limit is not None  # noqa: S101 - the caller's condition, for the type checker
     contract, order = question.contract, order_of(question.contract)
-    place = cursors.read(question.cursor, question.digest) if question.cursor else None
+    place = cursors.read(question.cursor, question.digest) if question.cursor is not None else None
     sql, values = page_sql(question, order, place)
     names = list(dict.fromkeys((*question.fields, *order.names)))
     rows, has_more = bounded(
@@ -93,7 +104,10 @@ def schema_of(contract: Contract, names: Sequence[str]) -> pa.Schema:
     fields = {each.name: each.type for each in contract.fields}
     origin = {"_partition": pa.int32(), "_offset": pa.int64()}
     return pa.schema(
-        [(name, origin[name] if name in origin else arrow_type(fields[name])) for name in names]
+        [
+            (name, origin[name] if name in origin else relaxed(arrow_type(fields[name])))
+            for name in names
+        ]
     )
 
 

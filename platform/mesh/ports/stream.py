@@ -13,8 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 __all__ = ["Streamed"]
 
-LONGEST_S = 300.0
-
 
 class Streamed(StreamingResponse):
     """Sends *pieces*, then calls *close*; a reader who takes longer is left with a part."""
@@ -26,7 +24,7 @@ class Streamed(StreamingResponse):
         *,
         headers: Mapping[str, str],
         media_type: str,
-        longest_s: float = LONGEST_S,
+        longest_s: float,
     ) -> None:
         super().__init__(pieces, headers=dict(headers), media_type=media_type)
         self._close, self._longest_s = close, longest_s

@@ -1,4 +1,4 @@
-"""Rows as JSON values: instants in RFC 3339, decimals as text so that no digit is lost.
+"""Rows as JSON values: instants in RFC 3339 as in keys, decimals as text so that no digit is lost.
 
 What JSON has no number for is text too, as in the JSON form of Protocol Buffers.
 """
@@ -23,7 +23,7 @@ def json_rows(table: pa.Table) -> list[list[object]]:
 def json_value(value: object) -> object:
     """One value as JSON has it."""
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):

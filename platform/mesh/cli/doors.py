@@ -1,0 +1,106 @@
+"""How commands speak with doors over HTTP: a document, or rows into a file; errors as ours."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+import httpx
+
+from mesh.errors import MeshError, Refused, SettingsError, Unreachable, WrongUse
+
+__all__ = ["FORMATS", "answer", "download"]
+
+FORMATS = ("json", "csv", "arrow", "parquet")
+BINARY = ("arrow", "parquet")
+TIMEOUT_S = 30
+
+
+def answer(method: str, url: str, **arguments: object) -> Mapping[str, object]:
+    """The JSON of a door's answer; an error of our tree where it is none."""
+    try:
+        response = httpx.request(method, url, timeout=TIMEOUT_S, trust_env=False, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
+        document: Mapping[str, object] = response.json()
+    except httpx.HTTPError as error:
+        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
+    except ValueError as error:
+        raise MeshError(f"{url} did not answer with JSON") from error
+    if response.is_success:
+        return document
+    raise refusal(url, response.status_code, document.get("detail"))
+
+
+def download(
+    url: str,
+    token: str,
+    params: Sequence[tuple[str, str]],
+    *,
+    form: str | None,
+    out: Path | None,
+) -> None:
+    """Write rows to a file, whole or not at all, or to standard output, as they come.
+
+    Without *form*, the name of the file says the format. Raises `WrongUse` where it does not.
+    """
+    form = form or form_of(out)
+    if out is None and form in BINARY:
+        raise WrongUse(f"{form} is nothing to look at: say where to with --out FILE")
+    request = {
+        "params": [*params, ("format", form)],
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
+    try:
+        with httpx.stream("GET", url, timeout=TIMEOUT_S, trust_env=False, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
+            if not response.is_success:
+                response.read()
+                raise refusal(url, response.status_code, detail_of(response))
+            if out is None:
+                for piece in response.iter_bytes():
+                    click.echo(piece, nl=False)
+                return
+            write(out, response)
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{url} did not send all of it ({error}): try again") from error
+
+
+def form_of(out: Path | None) -> str:
+    """The format that a file's name says."""
+    form = out.suffix.removeprefix(".") if out else ""
+    if form not in FORMATS:
+        raise WrongUse(f"{out} does not say a format: add --format {'|'.join(FORMATS)}")
+    return form
+
+
+def write(out: Path, response: httpx.Response) -> None:
+    """Fill a file beside *out*, and rename it once it is whole."""
+    part = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        try:
+            with part.open("wb") as file:
+                for piece in response.iter_bytes():
+                    file.write(piece)
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    click.echo(f"{out}: {out.stat().st_size:,} bytes", err=True)
+
+
+def detail_of(response: httpx.Response) -> object:
+    """Why a door refused."""
+    try:
+        return json.loads(response.text).get("detail")
+    except (ValueError, AttributeError):
+        return None
+
+
+def refusal(url: str, status: int, detail: object) -> MeshError:
+    """The error of our tree for an answer that is none."""
+    text = f"{url.rsplit('/', 1)[0]}: {detail or status}"
+    if status in (401, 403):
+        return Refused(text)
+    return WrongUse(text) if status == 422 else MeshError(text)
