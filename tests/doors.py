@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,20 @@ from mesh.product.pause import Pause
 from mesh.product.storage import Storage
 from tests.mapped import notes_contract
 
-__all__ = ["NAMES", "Doors", "opened_door"]
+__all__ = ["NAMES", "ROWS", "Doors", "opened_door"]
 
 # A reader, an owner, a person with nothing, the product itself, and another product.
 NAMES = ("ada", "grace", "mallory", "sample", "other")
+# A full row, one of small things, one of nothing.
+INSTANT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+ROWS = (
+    {"id": "a", "note": 'é"\n,x', "code": "", "count": 2**53 + 1, "small": -7,
+     "price": Decimal("12.50"), "share": math.nan, "is_open": True, "day": date(1, 1, 1),
+     "at": INSTANT, "ref": "123e4567-e89b-12d3-a456-426614174000", "tags": ["a", None]},
+    {"id": "b", "note": "", "count": 1, "price": Decimal("-0.01"), "share": 0.1, "is_open": False,
+     "day": date(2026, 1, 31), "at": datetime(2026, 1, 3, tzinfo=UTC)},
+    {"id": "c"},
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)

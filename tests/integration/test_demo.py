@@ -14,7 +14,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 7
+STEPS = 8
 
 
 @pytest.fixture

@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import json
-import math
 import threading
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date
 
-import duckdb
-import httpx
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mesh.contract.model import Field
-from mesh.contract.types import arrow_schema, parse_type
-from tests.doors import opened_door
+from mesh.contract.types import parse_type
+from tests.doors import ROWS, opened_door
 from tests.mapped import notes_contract
 
-INSTANT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 REF = "123e4567-e89b-12d3-a456-426614174000"
-ROWS = (
-    {"id": "a", "note": 'é"\n,x', "code": "", "count": 2**53 + 1, "small": -7,
-     "price": Decimal("12.50"), "share": math.nan, "is_open": True, "day": date(1, 1, 1),
-     "at": INSTANT, "ref": REF, "tags": ["a", None]},
-    {"id": "b", "note": "", "count": 1, "price": Decimal("-0.01"), "share": 0.1, "is_open": False,
-     "day": date(2026, 1, 31), "at": datetime(2026, 1, 3, tzinfo=UTC)},
-    {"id": "c"},
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -181,71 +164,6 @@ def test_a_key_of_several_fields_is_a_json_array_of_texts(tmp_path):
             assert door.ask(f"/ports/notes/rows/{wrong}").status_code == 422
 
 
-@pytest.mark.parametrize("limit", ["100", "all"])
-def test_all_formats_say_the_same(still, limit, tmp_path):
-    def body(name):
-        answer = still.ask(params={"format": name, "limit": limit})
-        assert answer.status_code == 200
-        assert json.loads(answer.headers["mesh-offsets"]) == {"t": {"0": 3}}
-        return answer.content
-
-    arrow = pa.ipc.open_stream(body("arrow")).read_all()
-    parquet = pq.read_table(io.BytesIO(body("parquet")))
-    (tmp_path / "x.csv").write_bytes(body("csv"))
-    columns = {each.name: "varchar" for each in still.contract.fields}
-    text = duckdb.sql(
-        f"from read_csv('{tmp_path}/x.csv', columns = {columns}, allow_quoted_nulls = false)"
-    ).fetchall()
-    rows = json.loads(body("json"))["rows"]
-
-    schema = arrow_schema(still.contract)
-    assert arrow.schema.equals(parquet.schema)
-    assert arrow.schema.equals(schema)
-    assert arrow.schema.metadata[b"mesh.offsets"] == b'{"t": {"0": 3}}'
-    expected = [{**dict.fromkeys(schema.names), **row} for row in ROWS]
-    assert math.isnan(arrow["share"][0].as_py())
-    assert numbers(arrow.to_pylist()) == numbers(parquet.to_pylist()) == numbers(expected)
-    assert [[shown(each) for each in row] for row in rows] == [list(row) for row in text]
-
-
-def numbers(rows):
-    """Rows without NaN, which equals nothing."""
-    return [
-        {name: None if value != value else value for name, value in row.items()} for row in rows
-    ]
-
-
-def shown(value):
-    """A value of JSON as CSV has it."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
-@pytest.mark.parametrize(
-    ("accept", "media"),
-    [
-        ("", "application/json"),
-        ("*/*", "application/json"),
-        ("text/html, text/*;q=0.5", "text/csv"),
-        (
-            "application/json;q=0.1, application/vnd.apache.parquet",
-            "application/vnd.apache.parquet",
-        ),
-        ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
-        ("text/html", None),
-        ("application/json;q=0", None),
-        ("application/json;q=x", None),
-    ],
-)
-def test_the_format_is_what_the_reader_accepts(still, accept, media):
-    answer = still.ask(headers={"Accept": accept})
-
-    assert answer.status_code == (200 if media else 406)
-    assert media is None or answer.headers["content-type"].startswith(media)
-    assert still.ask(headers={"Accept": accept}, params={"format": "csv"}).status_code == 200
-
-
 def test_what_has_not_changed_is_not_sent_again(door):
     for params in ({}, {"limit": "all"}, {"format": "parquet"}):
         first = door.ask(params=params)
@@ -280,50 +198,3 @@ def test_rows_and_offsets_are_of_one_moment_whatever_is_written_meanwhile(door):
     finally:
         stop.set()
         writer.join()
-
-
-def test_a_whole_port_is_sent_in_pieces_and_only_one_at_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("mesh.ports.door.PATIENCE_S", 0.1)
-    with opened_door(tmp_path) as door:
-        door.fill(300_000)
-        url = "/ports/notes/rows?limit=all&format=arrow"
-        headers = {"Authorization": f"Bearer {door.token()}"}
-        with door.client.stream("GET", url, headers=headers) as answer:
-            pieces = answer.iter_raw()
-            next(pieces)
-            door.remove("0000000")  # the writer goes on, and the reader does not see it
-
-            assert door.ask(url).status_code == 503
-            assert len(door.rows(limit=10)) == 10
-            first = door.ask(url)
-            assert first.headers["retry-after"]
-        # Hanging up ends the export.
-        whole = None
-        for _ in range(100):
-            whole = door.ask(url)
-            if whole.status_code == 200:
-                break
-        assert whole is not None
-        assert pa.ipc.open_stream(whole.content).read_all().num_rows == 299_999
-
-
-def test_an_answer_that_takes_too_long_is_left_without_its_end_and_lets_go(tmp_path, monkeypatch):
-    monkeypatch.setattr("mesh.ports.app.LONGEST_S", 0.5)
-    with opened_door(tmp_path) as door:
-        door.fill(500_000)
-
-        with pytest.raises(httpx.RemoteProtocolError):
-            read_slowly(door, "/ports/notes/rows?limit=all")
-        monkeypatch.setattr("mesh.ports.app.LONGEST_S", 60.0)
-        whole = door.ask("/ports/notes/rows?limit=all&format=parquet")
-        assert pq.read_table(io.BytesIO(whole.content)).num_rows == 500_000
-
-
-def read_slowly(door, url):
-    """Read a little, then nothing for longer than an answer may take, then the rest."""
-    headers = {"Authorization": f"Bearer {door.token()}"}
-    with door.client.stream("GET", url, headers=headers) as answer:
-        pieces = answer.iter_raw()
-        next(pieces)
-        threading.Event().wait(1.5)
-        return sum(map(len, pieces))

@@ -12,6 +12,7 @@ import click
 from mesh.cli import lifecycle
 from mesh.cli.app import App
 from mesh.cli.demo_checks import arrived, call_center, check, services
+from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
@@ -184,6 +185,11 @@ STEPS = (
         title="Read the product's port as an analyst",
         command="mesh read calls --limit 3 --as ada",
         act=read,
+    ),
+    Step(
+        title="Ask the product's door in every format while the product is paused",
+        command="mesh read calls --where queue=billing --all --format csv --as ada",
+        act=ask_while_paused,
     ),
     Step(
         title="Feed the same calls once more",
