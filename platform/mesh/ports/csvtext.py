@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from mesh.ports.values import json_value
+from mesh.ports.values import instant_text, json_value
 
 __all__ = ["as_text"]
 
@@ -22,9 +21,7 @@ def column(given: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     """One column."""
     kind = given.type
     if pa.types.is_timestamp(kind):
-        text = given.cast(pa.timestamp(kind.unit)).cast(pa.string())
-        text = pc.utf8_replace_slice(text, 10, 11, "T")
-        return pc.binary_join_element_wise(text, "Z", "")
+        return instant_text(given)
     if pa.types.is_nested(kind):
         return texts([None if each is None else nested(each) for each in given.to_pylist()])
     if pa.types.is_decimal(kind) or pa.types.is_floating(kind):

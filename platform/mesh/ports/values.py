@@ -10,14 +10,41 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["json_rows", "json_value"]
+__all__ = ["instant_text", "json_rows", "json_value"]
 
 
 def json_rows(table: pa.Table) -> list[list[object]]:
     """The rows of *table*, each a list in the order of its columns."""
-    columns = [[json_value(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [json_column(column) for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def json_column(column: pa.ChunkedArray) -> list[object]:
+    """A column's values: as a whole where its type allows, since most rows have nothing else."""
+    kind = column.type
+    found: list[object]
+    if pa.types.is_timestamp(kind):
+        found = instant_text(column).to_pylist()
+    elif pa.types.is_string(kind) or pa.types.is_integer(kind) or is_finite(column):
+        found = column.to_pylist()
+    else:
+        found = [json_value(value) for value in column.to_pylist()]
+    return found
+
+
+def is_finite(column: pa.ChunkedArray) -> bool:
+    """Whether these are numbers, each with a form in JSON."""
+    if not pa.types.is_floating(column.type):
+        return False
+    return bool(pc.all(pc.is_finite(column), min_count=0).as_py())
+
+
+def instant_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Instants as text, as `json_value` has each of them."""
+    text = column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
+    return pc.binary_join_element_wise(pc.utf8_replace_slice(text, 10, 11, "T"), "Z", "")
 
 
 def json_value(value: object) -> object:
