@@ -42,7 +42,7 @@ class Right:
     """One thing that a principal may do. A group is a prefix, all else a literal name."""
 
     principal: str
-    operation: Literal["READ", "WRITE", "DESCRIBE"]
+    operation: Literal["READ", "WRITE", "DESCRIBE", "DELETE"]
     kind: Kind
     name: str
 
@@ -131,6 +131,26 @@ class Admin:
         for name, future in futures.items():
             wait(future, f"make the topic {name}")
         return [each.name for each in missing]
+
+    def readers_of(self, topic: str) -> list[str]:
+        """The principals whom the broker lets read *topic*."""
+        anything: Any = None  # as above
+        readers = AclBindingFilter(
+            ResourceType.TOPIC,
+            topic,
+            ResourcePatternType.LITERAL,
+            anything,
+            anything,
+            AclOperation.READ,
+            AclPermissionType.ALLOW,
+        )
+        found = wait(self._client.describe_acls(readers), "list the rights")
+        return sorted({each.principal.removeprefix("User:") for each in found})
+
+    def remove_topic(self, topic: str) -> None:
+        """Delete *topic* and all that is on it."""
+        for future in self._client.delete_topics([topic]).values():
+            wait(future, f"delete the topic {topic}")
 
     def differences(self, topics: Iterable[Topic]) -> list[Difference]:
         """Where a topic that stands there is not what its contract says."""

@@ -67,6 +67,16 @@ class Registry:
         answer = self._call("POST", f"/subjects/{subject}", body, absent=(404,))
         return None if answer is None else int(str(answer["id"]))
 
+    def versions(self, subject: str) -> list[Schema]:
+        """Every Avro record that is registered in *subject*, the oldest first."""
+        path = f"/subjects/{subject}/versions"
+        numbers = self._ask("GET", path, absent=(404,))
+        answers = [
+            self._call("GET", f"{path}/{each}")
+            for each in (numbers if isinstance(numbers, list) else [])
+        ]
+        return [parsed(int(str(each["id"])), str(each["schema"])) for each in answers if each]
+
     def register(self, subject: str, schema: Schema) -> tuple[int, bool]:
         """Register *schema*; its id and whether it is new.
 
@@ -90,6 +100,17 @@ class Registry:
         body: Mapping[str, object] | None = None,
         absent: tuple[int, ...] = (),
     ) -> Mapping[str, object] | None:
+        """The JSON object that the registry answers with, or None where that is *absent*."""
+        answer = self._ask(method, path, body, absent)
+        return answer if isinstance(answer, dict) else None
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        absent: tuple[int, ...] = (),
+    ) -> object:
         try:
             response = self._client.request(method, self.url + path, json=body)
         except httpx.HTTPError as error:
@@ -99,7 +120,7 @@ class Registry:
         if response.status_code in absent:
             return None
         if response.is_success:
-            document: Mapping[str, object] = response.json()
+            document: object = response.json()
             return document
         raise refusal(response, path)
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from mesh.cli.contract_check import check
 from mesh.cli.findings import as_line, as_record, faults_as_json, print_json
 from mesh.contract.diff import Change, diff, needs_new_major
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract, Field
+from mesh.contract.names import listed
 from mesh.contract.odcs import check_contract, load_contract
 from mesh.contract.project import load_project
 from mesh.contract.types import avro_schema, duckdb_type
@@ -90,10 +92,12 @@ def diff_(context: click.Context, old: str, new: str, is_json: bool) -> None:
         before, after = _find(context, old), _find(context, new)
     changes = diff(before, after)
     is_refused = needs_new_major(before, after)
+    readers = _readers(context, before) if is_refused else ()
     if is_json:
         print_json(
             {
                 "ok": not is_refused,
+                "readers": list(readers),
                 "old": {"id": before.id, "version": before.version},
                 "new": {"id": after.id, "version": after.version},
                 "changes": [_change_record(one) for one in changes],
@@ -103,7 +107,12 @@ def diff_(context: click.Context, old: str, new: str, is_json: bool) -> None:
         for one in changes:
             click.echo(str(one))
         click.echo(_verdict(before, after, changes))
+        if is_refused:
+            click.echo(f"it is read by {listed(readers) or 'nobody yet'}")
     sys.exit(1 if is_refused else 0)
+
+
+contract.add_command(check)
 
 
 def _contract_files(path: Path) -> list[Path]:
@@ -131,6 +140,14 @@ def _find(context: click.Context, id_or_path: str) -> Contract:
     if path.is_file() or id_or_path.endswith((".yaml", ".yml")):
         return load_contract(path)
     return load_project(context.obj.project_root).contract(id_or_path)
+
+
+def _readers(context: click.Context, found: Contract) -> tuple[str, ...]:
+    """Who reads a contract, where this is a project and it can be read."""
+    try:
+        return load_project(context.obj.project_root).readers_of(found)
+    except InvalidFile:
+        return ()
 
 
 def _as_lines(found: Contract) -> list[str]:
@@ -207,14 +224,19 @@ def _field_record(field: Field) -> dict[str, object]:
 
 
 def _change_record(change: Change) -> dict[str, object]:
-    return {"field": change.field, "what": change.what, "breaking": change.is_breaking}
+    return {
+        "field": change.field,
+        "what": change.what,
+        "breaking": change.is_breaking,
+        "why": change.why,
+    }
 
 
 def _verdict(old: Contract, new: Contract, changes: list[Change]) -> str:
     if not changes:
         return "no difference"
     if needs_new_major(old, new):
-        return f"breaks readers: make it {old.major + 1}.0.0, on a topic of its own"
+        return f"breaks readers: make it {old.major + 1}.0.0, a port of its own beside the old one"
     if any(one.is_breaking for one in changes):
         return f"breaks readers, as version {new.version} says"
     return "breaks no reader"

@@ -37,6 +37,7 @@ COMMANDS = {
     "topics": "mesh.cli.topics:topics",
     "drill": "mesh.cli.drill:drill",
     "provision": "mesh.cli.topics:provision",
+    "retire": "mesh.cli.retire:retire",
     "secrets": "mesh.cli.secrets:secrets",
     "serve": "mesh.cli.run:serve",
     "supervise": "mesh.cli.lifecycle:supervise",

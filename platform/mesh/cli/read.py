@@ -50,8 +50,9 @@ def read(
 ) -> None:
     r"""Read the first rows of PORT, in order of its key.
 
-    PORT is a port's name (calls), or its contract's id (call-center.calls). A FILTER is a
-    field and a value; after the field may stand .ne, .gt, .gte, .lt, .lte, .prefix, .is_null.
+    PORT is a port's name (calls; calls.v2 for a second major version), or its contract's id
+    (call-center.calls). A FILTER is a field and a value; after the field may stand .ne, .gt,
+    .gte, .lt, .lte, .prefix, .is_null.
 
     \b
     Example:
@@ -134,8 +135,7 @@ def parsed(text: str) -> tuple[str, str]:
 
 def rows_url(app: App, contract: Contract) -> str:
     """Where the rows of a port are."""
-    port = contract.topic.split(".")[3]
-    return f"{app.address(contract.product)}/ports/{port}/rows"
+    return f"{app.address(contract.product)}/ports/{contract.port}/rows"
 
 
 def fetch_rows(

@@ -74,6 +74,16 @@ class Contract:
         return int(self.version.split(".")[0])
 
     @property
+    def port(self) -> str:
+        """What the port is called within its product: `calls`, or `calls.v2` beside it."""
+        return self.id.partition(".")[2]
+
+    @property
+    def status(self) -> str:
+        """Where the contract stands in its life (ODCS): `active`, `deprecated` and the like."""
+        return str(self.document.get("status", ""))
+
+    @property
     def key_fields(self) -> tuple[Field, ...]:
         """The primary key's fields, in key order."""
         keys = (f for f in self.fields if f.key_position)
@@ -111,7 +121,10 @@ class InputPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPort:
-    """What a product offers: a contract, and the SQL that makes its rows."""
+    """What a product offers: a contract, and the SQL that makes its rows.
+
+    *name* is the contract's `port`: two major versions of one port are two output ports.
+    """
 
     name: str
     contract: Contract

@@ -84,7 +84,7 @@ def _read(file: YamlFile, report: Report) -> Contract:
     return Contract(
         id=root["id"].text,
         version=root["version"].text,
-        name=root["id"].text.rpartition(".")[2].replace("-", "_"),
+        name=root["id"].text.partition(".")[2].replace("-", "_").replace(".", "_"),
         domain=topic.domain,
         product=topic.product,
         description=_grain(schema_object, report),
@@ -144,9 +144,9 @@ def _topic(root: Node, schema_object: Node, report: Report) -> TopicName:
             report.fault(place, f"the topic (physicalName) is {found}", remedy, rule=_RULE)
         return TopicName("", "", "", "", 0)
     expected = f"{topic.product}.{topic.port}"
-    if root["id"].text and root["id"].text != expected:
+    if root["id"].text and root["id"].text not in (expected, f"{expected}.v{topic.major}"):
         problem = f"id {shown(root['id'].value)} and topic {place.text} disagree"
-        remedy = f"write `id: {expected}`, or another topic"
+        remedy = f"write `id: {expected}`, or another topic; see docs/contracts.md on `.v<major>`"
         report.fault(root["id"], problem, remedy, rule=_RULE)
     if root["domain"].text != topic.domain:
         problem = f"domain {shown(root['domain'].value)} and topic {place.text} disagree"

@@ -25,6 +25,7 @@ from mesh.contract.names import (
     to_snake,
 )
 from mesh.contract.odcs import load_contract
+from mesh.contract.ports import check_apart, named_ports, port_of
 from mesh.contract.schema_check import schema_faults
 from mesh.contract.yamlfile import Node, Report, read_yaml
 from mesh.errors import InvalidFile
@@ -73,10 +74,11 @@ def _contracts(folder: Path, report: Report) -> dict[str, Contract]:
             report.faults += error.faults
             continue
         place = Node(read_yaml(path), ("id",), contract.id)
-        expected = f"{to_snake(contract.id.split('.')[-1])}.odcs.yaml"
+        expected = f"{to_snake(contract.port)}.odcs.yaml"
         if path.name != expected:
             report.fault(place, f"the file of {contract.id}", f"call it {expected}", rule=_RULE)
         found[contract.id] = contract
+    check_apart(found.values(), report)
     return found
 
 
@@ -127,7 +129,7 @@ def _check_management(root: Node, report: Report) -> None:
 
 def _inputs(root: Node, contracts: Mapping[str, Contract], report: Report) -> tuple[InputPort, ...]:
     ports = []
-    for node in _named(root["inputPorts"], report):
+    for node in named_ports(root["inputPorts"], report):
         custom = custom_properties(node, INPUT_PORT, report)
         system = text(custom.get("system"), report, kebab=True)
         given = node["contractId"]
@@ -169,13 +171,14 @@ def _outputs(
     root: Node, contracts: Mapping[str, Contract], folder: Path, report: Report
 ) -> tuple[OutputPort, ...]:
     ports = []
-    for node in _named(root["outputPorts"], report):
+    for node in named_ports(root["outputPorts"], report, by_version=True):
         name, given = node["name"].text, node["contractId"]
-        sql_path = folder / f"{to_snake(name)}.sql"
+        port = port_of(root["id"].text, name, given.text)
+        sql_path = folder / f"{to_snake(port or name)}.sql"
         if not sql_path.is_file():
-            problem = f"output port {name} has no SQL"
+            problem = f"output port {port or name} has no SQL"
             report.fault(node, problem, f"write {sql_path.name} beside product.yaml", rule=_RULE)
-        if given.text != f"{root['id'].text}.{name}":
+        if port is None:
             problem = f"output port {name} has the contract {shown(given.value)}"
             remedy = f"write `contractId: {root['id'].text}.{name}`"
             report.fault(given, problem, remedy, rule=_RULE)
@@ -189,7 +192,7 @@ def _outputs(
         if contract.domain != root["domain"].text:
             problem = f"domain {root['domain'].text} is not that of {contract.topic}"
             report.fault(root["domain"], problem, f"write {contract.domain}", rule=_RULE)
-        ports.append(OutputPort(name=name, contract=contract, sql_path=sql_path))
+        ports.append(OutputPort(name=port, contract=contract, sql_path=sql_path))
     if not root["outputPorts"].items:
         report.fault(root["outputPorts"], "no output port", "add `outputPorts:`", rule=_RULE)
     return tuple(ports)
@@ -201,7 +204,7 @@ def _check_contract(
     """Return the contract that a port names, unless it has faults or is not there."""
     contract = contracts.get(given.text)
     if contract is None:
-        name = f"contracts/{to_snake(given.text.split('.')[-1])}.odcs.yaml"
+        name = f"contracts/{to_snake(given.text.partition('.')[2])}.odcs.yaml"
         if not (given.file.path.parent / name).exists():
             report.fault(given, f"no contract {given.text}", f"write {name}", rule=_RULE)
         return None
@@ -211,22 +214,6 @@ def _check_contract(
         problem = f"{contract.topic} is not a {visibility} topic"
         report.fault(place, problem, f"let it begin with {visibility}.", rule=_RULE)
     return contract
-
-
-def _named(ports: Node, report: Report) -> list[Node]:
-    """Return the ports whose name can be used, each once."""
-    found: dict[str, Node] = {}
-    for node in ports.items:
-        name = node["name"].text
-        if name in found:
-            report.fault(node, f"the port {name} is there twice", "rename one", rule=_RULE)
-        elif name and not is_kebab(name):
-            report.fault(
-                node["name"], f"{shown(name)} is not kebab-case", "use a-z, 0-9 and -", rule=_RULE
-            )
-        elif name:
-            found[name] = node
-    return list(found.values())
 
 
 def _keep(node: Node | None, report: Report) -> str:

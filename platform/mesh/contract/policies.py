@@ -125,6 +125,23 @@ def names_identifiers(product: Product, project: Project) -> Iterator[Finding]:
                 yield replace(found, level="warning")
 
 
+def reads_what_stays(product: Product, project: Project) -> Iterator[Finding]:
+    """An input port reads no contract that is about to go (a warning)."""
+    for index, port in enumerate(product.inputs):
+        contract = project.contracts.get(port.contract_id)
+        if contract and contract.product != product.id and contract.status in _GOING:
+            found = _finding(
+                "input-deprecated",
+                product.folder / DESCRIPTOR,
+                ("inputPorts", index, "contractId"),
+                f"{contract.id} is {contract.status}, and {product.id} reads it",
+                "read the next major version; the old one can go when nobody reads it",
+            )
+            yield replace(found, level="warning")
+
+
+_GOING = ("deprecated", "retired")
+
 POLICIES: tuple[Policy, ...] = (
     has_owner,
     holds_an_identifier,
@@ -132,6 +149,7 @@ POLICIES: tuple[Policy, ...] = (
     marks_personal_fields,
     says_the_purpose,
     names_identifiers,
+    reads_what_stays,
 )
 
 

@@ -6,6 +6,7 @@ project.readers_of(project.contract("call-center.calls"))  # ('ada', 'grace')
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,9 +174,21 @@ def _check_principals(project: Project, report: Report) -> None:
 def _report_unknown(
     place: Node, kind: str, name: str, known: Mapping[str, object], report: Report
 ) -> None:
+    majors = sorted(one for one in known if kind == "contract" and _is_major_of(one, name))
+    if majors:
+        problem = f"{name} is read here, and its product offers it no longer"
+        remedy = f"read {listed(majors)} instead; until then its product must keep it"
+        report.fault(place, problem, remedy, rule=_RULE)
+        return
     near = nearest(name, known)
     remedy = f"did you mean {near}?" if near else f"the {kind}s are {listed(sorted(known))}"
     report.fault(place, f"there is no {kind} {name}", remedy, rule=_RULE)
+
+
+def _is_major_of(contract_id: str, other: str) -> bool:
+    """Whether both are major versions of one port."""
+    first, second = (re.sub(r"\.v[0-9]+$", "", one) for one in (contract_id, other))
+    return first == second
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str:

@@ -20,9 +20,9 @@ from mesh.errors import AlreadyRunning, StorageError
 __all__ = [
     "ORIGIN",
     "as_json",
+    "columns_of",
     "connect",
     "connect_memory",
-    "make_table",
     "quoted",
     "storage_error",
     "table_exists",
@@ -104,33 +104,11 @@ def table_exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str)
     return bool(rows)
 
 
-def make_table(
-    connection: duckdb.DuckDBPyConnection, table: str, place: tuple[str, str], contract: Contract
-) -> None:
-    """Make the table of a port, or add the columns that a newer contract has."""
+def columns_of(schema: str, contract: Contract) -> list[tuple[str, str]]:
+    """Name and SQL type of each column of a port's table in *schema*."""
     # A row of a state port comes from no one message.
-    has_origin = place[0] == "input" or contract.kind == "event"
-    wanted = [*duckdb_columns(contract), *(ORIGIN if has_origin else ())]
-    if not table_exists(connection, *place):
-        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in wanted)
-        connection.execute(f"create table {table} ({columns})")
-        return
-    found = dict(
-        connection.execute(
-            "select column_name, data_type from duckdb_columns()"
-            " where schema_name = ? and table_name = ?",
-            list(place),
-        ).fetchall()
-    )
-    for name, type_ in wanted:
-        if name not in found:
-            connection.execute(f"alter table {table} add column {quoted(name)} {type_}")
-    gone = set(found) - {name for name, _ in wanted}
-    if gone:
-        raise StorageError(
-            f"the contract {contract.id} no longer has {', '.join(sorted(gone))}, which the "
-            "storage holds: remove the storage, it is rebuilt from the topics"
-        )
+    has_origin = schema == "input" or contract.kind == "event"
+    return [*duckdb_columns(contract), *(ORIGIN if has_origin else ())]
 
 
 def quoted(name: str) -> str:

@@ -84,13 +84,18 @@ class Recovery:
     def refresh(self, stop: threading.Event, tell: Tell) -> Iterator[Batch]:
         """Make state ports true whose query or contract is new or other; yields what to publish.
 
-        State inputs are read to their end before, so that what is still to come is not gone.
-        Told to stop, it ends early; the next start begins it again.
+        Inputs are read to their end before, so that what is still to come is not gone: those of
+        state, and of events too where the port has said something before. Told to stop, it ends
+        early; the next start begins it again.
         """
         stale = self._engine.states.stale()
         if not stale:
             return
         contracts = [each.contract for each in self._plan.state_inputs]
+        if self._storage.seq:
+            names = {name for each in stale for name in each.query.inputs}
+            events = [each for each in self._plan.inputs if each.contract.kind != "state"]
+            contracts += [each.contract for each in events if each.name in names]
         if contracts:
             # The other ports are not computed meanwhile either, whatever the next start finds.
             stale = self._engine.states.make_stale()

@@ -20,7 +20,6 @@ from mesh.contract.model import Contract
 from mesh.errors import StorageError
 from mesh.product.duck import (
     connect,
-    make_table,
     quoted,
     storage_error,
     table_exists,
@@ -30,6 +29,7 @@ from mesh.product.offsets import merged
 from mesh.product.outbox import OUTBOX
 from mesh.product.position import Batch, Offsets, Position, offsets_from
 from mesh.product.rejection import Rejection
+from mesh.product.tables import settle
 
 __all__ = ["Storage"]
 
@@ -75,8 +75,7 @@ class Storage:
                 with transaction(connection):
                     connection.execute(BOOKKEEPING)
             connection.execute(STATE_PORTS)
-            for schema, name, contract in tables:
-                make_table(connection, f"{quoted(schema)}.{quoted(name)}", (schema, name), contract)
+            settle(connection, tables)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
             connection.execute("checkpoint")
         except BaseException as error:

@@ -142,7 +142,7 @@ def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: 
         replication=settings.replication_factor,
         report=lambda step: supervisor.say(f"making {step}"),
     )
-    supervisor.warnings = [str(each) for each in made.differences]
+    supervisor.warnings = list(made.warnings)
 
 
 def start_products(supervisor: Supervisor, project: Project, settings: Settings) -> None:
