@@ -14,7 +14,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 8
+STEPS = 9
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from mesh.cli import lifecycle
 from mesh.cli.app import App
 from mesh.cli.demo_checks import arrived, call_center, check, services
 from mesh.cli.demo_doors import ask_while_paused
+from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
@@ -200,6 +201,11 @@ STEPS = (
         title="Write to topics of others, each with its own real secret",
         command="mesh drill foreign-write",
         act=refuse,
+    ),
+    Step(
+        title="Change a contract so that its readers would break",
+        command=f"mesh contract check {CONTRACT}",
+        act=refuse_change,
     ),
 )
 
