@@ -25,7 +25,6 @@ from tests.stats import (
     feed,
     few,
     history,
-    open_stats,
     rewrite,
     run,
     storage_of,
@@ -33,13 +32,6 @@ from tests.stats import (
 from tests.stream import FaultyRelay, process
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-
-@pytest.fixture
-def bench(backbone, tmp_path):
-    """A project with both products of state ports."""
-    with open_stats(backbone, tmp_path) as found:
-        yield found
 
 
 @pytest.mark.parametrize("point", ["before", "within", "after"])

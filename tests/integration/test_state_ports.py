@@ -25,7 +25,6 @@ from tests.stats import (
     feed,
     few,
     history,
-    open_stats,
     rewrite,
     run,
     spoil,
@@ -34,13 +33,6 @@ from tests.stats import (
 )
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-
-@pytest.fixture
-def bench(backbone, tmp_path):
-    """A project with both products of state ports."""
-    with open_stats(backbone, tmp_path) as found:
-        yield found
 
 
 def test_rows_arrive_and_change_and_each_has_its_own_event_id(bench):

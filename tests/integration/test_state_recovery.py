@@ -26,20 +26,12 @@ from tests.stats import (
     feed,
     few,
     history,
-    open_stats,
     run,
     storage_of,
     table,
 )
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-
-
-@pytest.fixture
-def bench(backbone, tmp_path):
-    """A project with both products of state ports."""
-    with open_stats(backbone, tmp_path) as found:
-        yield found
 
 
 def test_a_lost_storage_is_rebuilt_and_nothing_is_said_again(bench):
