@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from company.billing import invoices, payments
+from company.billing import counts, invoices, payments
 from company.billing_facts import ACCOUNT, facts_of
 from company.changes import Stated, Troubles
 from company.clock import END, micros
@@ -71,8 +71,12 @@ class Billing:
 
         Raises `WrongUse` beyond the last record of the world.
         """
-        if start < 0 or count < 0:
-            raise WrongUse("the number of records is 0 or more")
+        most = total(seed, self.troubles)
+        if start < 0 or count < 0 or start + count > most:
+            raise WrongUse(
+                f"billing writes records 0 to {most - 1:,}: ask for fewer than {count:,}"
+                f" from {start:,} on"
+            )
         stop, known = start + count, 0
         for month in range(_last_month() + 1):
             if known >= stop:
@@ -83,8 +87,6 @@ class Billing:
             for begin in range(first, last, batch_rows):
                 yield _cut(written, begin, min(begin + batch_rows, last))
             known += size
-        if known < stop:
-            raise WrongUse(f"billing writes {known:,} records: ask for no more")
 
     def count_until(self, seed: int, at: int) -> int:
         """Return how many records are written before the instant *at*, in microseconds."""
@@ -101,6 +103,14 @@ class Billing:
 def kept(seed: int, troubles: Troubles) -> Journal:
     """Return all records of links; those of money are made month by month."""
     return keep_journal(seed, facts_of(build(seed)), troubles)
+
+
+@lru_cache(maxsize=1)
+def total(seed: int, troubles: Troubles) -> int:
+    """Return how many records there are in all."""
+    months = [month for month in range(1, _last_month()) if _begin(month) < END]
+    money = sum(sum(counts(build(seed), month)) for month in months)
+    return money + len(kept(seed, troubles))
 
 
 def _last_month() -> int:
