@@ -5,6 +5,7 @@ Not here: what a test does with it (`workbench`).
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +32,12 @@ def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = 
         shutil.copytree(each.folder, root / PRODUCTS / each.folder.name, ignore=without)
     if (root / PEOPLE).exists():
         withdraw(root / PEOPLE, {one.id for each in chosen for one in each.contracts})
-    domains = {each.domain for each in project.products.values()}
+    domains = "|".join(sorted({re.escape(each.domain) for each in project.products.values()}))
+    # Where a domain is meant: `sales` is a queue of the call centre too.
+    named = re.compile(rf"\b(domain: |owner: |pub\.|priv\.)({domains})(?![\w-])")
     for path in root.rglob("*.yaml"):
         text = path.read_text(encoding="utf-8")
-        for domain in domains:
-            text = text.replace(domain, f"{mark}-{domain}")
-        path.write_text(text, encoding="utf-8")
+        path.write_text(named.sub(rf"\g<1>{mark}-\g<2>", text), encoding="utf-8")
 
 
 def withdraw(path: Path, contracts: set[str]) -> None:
