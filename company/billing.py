@@ -1,8 +1,8 @@
 """Billing, as finance sees it: accounts, who pays them, invoices, payments.
 
-It sees contracts and payers, and no phone number and no call. Tables only, so far: a later version
-makes them a system. Money is in whole cents of the dollar. A person who pays has one account; when
-a contract gets another payer, it moves to that person's account.
+It sees contracts and payers, and no phone number and no call. Tables here, as they are in truth;
+the system that writes them down is `billing_system`. Money is in whole cents of the dollar. A
+person who pays has one account; when a contract gets another payer, it moves to that person's.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from company.draws import Bools, Ints, Stream
 from company.identifiers import billing_account_numbers, contract_numbers, person_ids
 from company.world import World
 
-__all__ = ["accounts", "invoices", "payments"]
+__all__ = ["accounts", "counts", "invoices", "payments"]
 
 _BASE_FEE_CENTS = (990, 1490, 1990, 2990, 4490)
 _DUE_AFTER = 14 * DAY
 _LATE_PER_MILLE, _NEVER_PER_MILLE = 150, 30
+_NEVER = 2
 # Contracts times this, plus the month, is an invoice's id: some 830 months are below 1024.
 _MONTHS = 1024
 
@@ -67,13 +68,11 @@ def invoices(world: World, month: int) -> pa.Table:
 def payments(world: World, month: int) -> pa.Table:
     """Return one row per payment of an invoice of *month*: most in time, some late, some never."""
     issued = _issue(world, month)
-    when = _stream(world.seed, "payment", "delay").choice(
-        issued.id, (1000 - _LATE_PER_MILLE - _NEVER_PER_MILLE, _LATE_PER_MILLE, _NEVER_PER_MILLE)
-    )
+    when = _when_paid(world, issued)
     within = _stream(world.seed, "payment", "within").below(issued.id, 13 * DAY // MINUTE) * MINUTE
     late = _DUE_AFTER + DAY + 3 * within
     paid = issued.issued + np.where(when == 0, HOUR + within, late)
-    is_paid: Bools = when < 2
+    is_paid: Bools = when < _NEVER
     return pa.table(
         {
             "payment_id": issued.id[is_paid],
@@ -83,6 +82,18 @@ def payments(world: World, month: int) -> pa.Table:
             "amount_cents": issued.amount_cents[is_paid],
         }
     )
+
+
+def counts(world: World, month: int) -> tuple[int, int]:
+    """Return how many invoices there are of *month*, and how many payments of them."""
+    issued = _issue(world, month)
+    return len(issued.id), int((_when_paid(world, issued) < _NEVER).sum())
+
+
+def _when_paid(world: World, issued: _Invoices) -> Ints:
+    """Return for each invoice whether it is paid in time, late or never."""
+    weights = (1000 - _LATE_PER_MILLE - _NEVER_PER_MILLE, _LATE_PER_MILLE, _NEVER_PER_MILLE)
+    return _stream(world.seed, "payment", "delay").choice(issued.id, weights)
 
 
 def _issue(world: World, month: int) -> _Invoices:

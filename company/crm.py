@@ -1,7 +1,8 @@
 """The CRM, as sales sees it: persons, households, contracts, roles, and the numbers of contracts.
 
-It sees no call, no invoice and no billing account. Tables only, so far: a later version makes them
-a system. All intervals run from their start up to, but not including, their end; null is open.
+It sees no call, no invoice and no billing account. Tables here, as they are in truth; the system
+that writes them down is `crm_system`. All intervals run from their start up to, but not including,
+their end; null is open.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from company.billing_system import Billing
+from company.crm_system import Crm
 from company.telephony import Telephony
 from mesh.product.systems import System
 
@@ -13,7 +15,7 @@ __all__ = ["Company", "plugin"]
 
 
 def _systems() -> Mapping[str, System]:
-    return MappingProxyType({"call-center": Telephony()})
+    return MappingProxyType({"billing": Billing(), "call-center": Telephony(), "contracts": Crm()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ it does not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +51,14 @@ class Telephony:
     """The operational system that `call-center` reads; a `mesh.product.systems.System`."""
 
     principal: str = "telephony"
-    input_port: str = "finished-calls"
+    usual_count: int = 1_000
 
     def batches(
         self, seed: int, count: int, start: int = 0, batch_rows: int = 20_000
-    ) -> Iterator[pa.Table]:
+    ) -> Iterator[Mapping[str, pa.Table]]:
         """Yield *count* records from number *start* on, in the order in which calls began.
+
+        All of them go to the input port `finished-calls`.
 
         Raises `WrongUse` beyond the ten million calls that the world has.
         """
@@ -69,7 +71,7 @@ class Telephony:
         world = build(seed)
         for begin in range(start, stop, batch_rows):
             index = np.arange(begin, min(begin + batch_rows, stop), dtype=np.int64)
-            yield finished_calls(world, calls(world, index))
+            yield {"finished-calls": finished_calls(world, calls(world, index))}
 
 
 def finished_calls(world: World, made: Calls) -> pa.Table:

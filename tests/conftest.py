@@ -72,6 +72,6 @@ def containers_or_skip() -> Iterator[Backbone]:
 
 @pytest.fixture
 def workbench(backbone: Backbone, tmp_path: Path) -> Iterator[Workbench]:
-    """A project of the test's own: files, topics, secrets, storage."""
-    with open_workbench(backbone, source=ROOT, folder=tmp_path) as bench:
+    """A project of the test's own, of call-center alone: files, topics, secrets, storage."""
+    with open_workbench(backbone, source=ROOT, folder=tmp_path, products=["call-center"]) as bench:
         yield bench

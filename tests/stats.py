@@ -131,7 +131,8 @@ def write_project(folder: Path) -> Path:
 @contextmanager
 def open_stats(backbone: Backbone, folder: Path) -> Iterator[Workbench]:
     """A workbench with both products."""
-    with open_workbench(backbone, source=write_project(folder / "source"), folder=folder) as bench:
+    source, names = write_project(folder / "source"), (CENTER, STATS, HEAVY)
+    with open_workbench(backbone, source=source, folder=folder, products=names) as bench:
         yield bench
 
 

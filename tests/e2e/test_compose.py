@@ -78,6 +78,8 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "registry": "healthy",
         "access": "healthy",
         "call-center": "healthy",
+        "contracts": "healthy",
+        "billing": "healthy",
     }
 
 
@@ -88,6 +90,12 @@ def test_calls_are_fed_and_read_from_the_host(mesh_in_containers, host):
 
     assert json.loads(fed)["count_bad"] == 0
     assert len(read["rows"]) == 3
+
+
+def test_the_crm_and_invoicing_feed_their_products_too(mesh_in_containers, host):
+    for product in ("contracts", "billing"):
+        fed = mesh_in_containers.run("run", "--rm", f"feed-{product}", "--records", "500", "--json")
+        assert json.loads(fed)["count_new"] == 500
 
 
 @pytest.mark.parametrize("service", ["kafka", "registry", "call-center", "access"])

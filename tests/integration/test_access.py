@@ -22,7 +22,7 @@ pytestmark = pytest.mark.broker
 def mesh(backbone, tmp_path_factory):
     """A mesh on the session's Kafka, up, with 100 calls."""
     folder = tmp_path_factory.mktemp("access")
-    with open_workbench(backbone, source=ROOT, folder=folder) as bench:
+    with open_workbench(backbone, source=ROOT, folder=folder, products=["call-center"]) as bench:
         settings = {**backbone.environment(), "MESH_PROJECT": str(bench.root)}
         with opened(bench.home.path, **settings) as found:
             found.run("up")

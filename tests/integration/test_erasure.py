@@ -25,7 +25,7 @@ pytestmark = pytest.mark.broker
 def bench(backbone, tmp_path_factory):
     """A workbench for all these tests; each has calls of its own numbers."""
     folder = tmp_path_factory.mktemp("erasure")
-    with open_workbench(backbone, source=ROOT, folder=folder) as bench:
+    with open_workbench(backbone, source=ROOT, folder=folder, products=["call-center"]) as bench:
         yield bench
 
 

@@ -14,11 +14,12 @@ import time
 import psutil
 import pytest
 
+from mesh.contract.project import load_project
 from tests.life import ROOT, Mesh, opened, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-SERVICES = ["kafka", "registry", "access", "call-center"]
+SERVICES = ["kafka", "registry", "access", *sorted(load_project(ROOT).products)]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_status_as_json_has_the_shape_that_is_promised(running: Mesh):
         assert {"name", "kind", "state", "address", "pid", "restarts", "reason"} <= set(each)
         assert each["state"] == "running"
         assert psutil.pid_exists(each["pid"])
-    product = document["services"][-1]
+    product = next(each for each in document["services"] if each["name"] == "call-center")
     assert product["kind"] == "product"
     assert product["rows"] == {"calls": 100}
     assert product["lag"] == 0

@@ -50,7 +50,8 @@ def java_partition(key: bytes, count: int) -> int:
 @pytest.fixture(scope="module")
 def bench(backbone, tmp_path_factory):
     """A workbench on which twenty calls have gone through."""
-    with open_workbench(backbone, source=ROOT, folder=tmp_path_factory.mktemp("stream")) as bench:
+    folder = tmp_path_factory.mktemp("stream")
+    with open_workbench(backbone, source=ROOT, folder=folder, products=[PRODUCT]) as bench:
         bench.feed(PRODUCT, calls(20))
         run(bench, 20)
         yield bench

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from mesh.cli.contract import contract
 from mesh.cli.product import product
 from mesh.errors import InvalidFile, WrongUse
+from tests.people import grant_only
 
 CALLS = "products/call_center/contracts/calls.odcs.yaml"
 
@@ -31,6 +32,7 @@ def broken_root(tmp_path):
     """A project whose product breaks a policy, and no rule of a file."""
     shutil.copytree("products/call_center", tmp_path / "products/call_center")
     shutil.copytree("company", tmp_path / "company")
+    grant_only(tmp_path / "company/people.yaml", "call-center")
     path = tmp_path / CALLS
     path.write_text(path.read_text().replace("value: phone-number", "value: phone-nr"))
     return tmp_path

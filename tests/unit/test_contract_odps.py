@@ -8,6 +8,7 @@ import pytest
 from mesh.contract.odps import load_product
 from mesh.contract.project import load_project
 from mesh.errors import InvalidFile, WrongUse
+from tests.people import grant_only
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def root(tmp_path):
     (tmp_path / "company").mkdir()
     for name in ("identifiers.yaml", "people.yaml"):
         shutil.copy(Path("company") / name, tmp_path / "company" / name)
+    grant_only(tmp_path / "company/people.yaml", "call-center")
     return tmp_path
 
 

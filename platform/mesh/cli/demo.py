@@ -124,7 +124,7 @@ def validate(app: App) -> str:
 
 def feed(app: App) -> str:
     """Send calls as the telephony system does, and wait for the product to take them in."""
-    fed, _ = feed_product(app, "call-center", source=(None, None), world=(SEED, COUNT))
+    fed = feed_product(app, "call-center", world=(SEED, COUNT))[0].fed
     check(fed.count_read == COUNT and fed.count_bad == 0, f"the feed is not whole: {fed}")
     check(arrived(app, COUNT), f"not all calls arrived: {call_center(app)}")
     return f"{fed.count_new:,} new calls went from the telephony system into the product's DuckDB"
@@ -148,7 +148,7 @@ def read(app: App) -> str:
 def feed_again(app: App) -> str:
     """Send the same calls again."""
     before = call_center(app)
-    fed, _ = feed_product(app, "call-center", source=(None, None), world=(SEED, COUNT))
+    fed = feed_product(app, "call-center", world=(SEED, COUNT))[0].fed
     check(fed.count_new == 0 and fed.count_known == COUNT, f"something was fed twice: {fed}")
     check(call_center(app)["rows"] == before["rows"], "a row came twice")
     return f"{fed.count_known:,} of {COUNT:,} were fed before: nothing is doubled"

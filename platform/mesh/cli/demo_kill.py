@@ -25,7 +25,7 @@ def kill(app: App) -> str:
     killer = threading.Thread(target=kill_at_work, args=(app, before, pid))
     killer.start()
     try:
-        fed, _ = feed_product(app, PRODUCT, source=(None, None), world=(SEED, before + KILLED))
+        fed = feed_product(app, PRODUCT, world=(SEED, before + KILLED))[0].fed
     finally:
         killer.join()
     there = before + fed.count_new

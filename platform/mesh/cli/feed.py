@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,13 @@ from mesh.errors import WrongUse
 
 if TYPE_CHECKING:
     from mesh.contract.model import Contract, InputPort
-    from mesh.product.feed import Fed
+    from mesh.product.feed import Fed, Feed
     from mesh.product.mapping import BadLine, FileBatch
 
-__all__ = ["feed", "feed_product"]
+    # What arrives at once, by input port.
+    Batch = Mapping[str, FileBatch]
+
+__all__ = ["Account", "feed", "feed_product"]
 
 
 @click.command()
@@ -30,12 +35,16 @@ __all__ = ["feed", "feed_product"]
     help="How the columns of FILE become fields (docs/mappings.md).",
 )
 @click.option(
+    "--port",
+    help="Which input port FILE goes to, where a system writes more than one.",
+)
+@click.option(
+    "--records",
     "--calls",
     "count",
     type=click.IntRange(1, 100_000_000),
-    default=1000,
-    show_default=True,
-    help="How many records the simulated system sends.",
+    help="How many records the simulated system sends; by default 1000 calls, or what the system"
+    " of another product writes in some months.",
 )
 @click.option("--seed", default=7, show_default=True, help="Which simulated world.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -46,7 +55,8 @@ def feed(
     file: Path | None,
     *,
     mapping: Path | None,
-    count: int,
+    port: str | None,
+    count: int | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -58,96 +68,163 @@ def feed(
     \b
     Example:
       mesh feed call-center --calls 1000
+      mesh feed contracts --records 20000
       mesh feed call-center calls.csv --mapping mapping.yaml
     """
     if (file is None) != (mapping is None):
         raise WrongUse("a file needs a mapping, and a mapping a file: give FILE and --mapping")
-    fed, kept = feed_product(app, product, source=(file, mapping), world=(seed, count))
-    show(fed, kept, as_json=as_json)
+    show(feed_product(app, product, source=(file, mapping, port), world=(seed, count)), as_json)
 
 
-def show(fed: Fed, kept: Path, *, as_json: bool) -> None:
-    """Print the account of a feed; *kept* is where the bad lines are."""
-    if as_json:
-        show_json(
-            {
-                "count_read": fed.count_read,
-                "count_new": fed.count_new,
-                "count_known": fed.count_known,
-                "count_bad": fed.count_bad,
-                "reasons": dict(fed.reasons),
-                "bad_lines": str(kept) if fed.count_bad else None,
-            }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What was fed to one input port; *kept* is where the bad lines are."""
+
+    port: str
+    fed: Fed
+    kept: Path
+
+    def document(self) -> dict[str, object]:
+        """The account as JSON has it."""
+        fed = self.fed
+        return {
+            "count_read": fed.count_read,
+            "count_new": fed.count_new,
+            "count_known": fed.count_known,
+            "count_bad": fed.count_bad,
+            "reasons": dict(fed.reasons),
+            "bad_lines": str(self.kept) if fed.count_bad else None,
+        }
+
+    def line(self) -> str:
+        """The account in words."""
+        fed = self.fed
+        return (
+            f"{fed.count_read:,} read: {fed.count_new:,} new, {fed.count_known:,} fed before, "
+            f"{fed.count_bad:,} bad"
         )
+
+
+def show(accounts: Sequence[Account], as_json: bool) -> None:
+    """Print the accounts of a feed: one of all, and where there are several, one a port."""
+    whole = total(accounts)
+    if as_json:
+        show_json({**whole.document(), "ports": {each.port: each.document() for each in accounts}})
         return
-    click.echo(
-        f"{fed.count_read:,} read: {fed.count_new:,} new, {fed.count_known:,} fed before, "
-        f"{fed.count_bad:,} bad"
-    )
-    for reason, times in fed.reasons.most_common(10):
+    click.echo(whole.line())
+    if len(accounts) > 1:
+        for each in accounts:
+            click.echo(f"  {each.port}: {each.line()}")
+    for reason, times in whole.fed.reasons.most_common(10):
         click.echo(f"  {times:,} times: {reason}")
-    if fed.count_bad:
-        click.echo(f"the bad lines are kept in {kept}")
+    for each in accounts:
+        if each.fed.count_bad:
+            click.echo(f"the bad lines are kept in {each.kept}")
+
+
+def total(accounts: Sequence[Account]) -> Account:
+    """The sum of *accounts*; the bad lines are where the first port that has some keeps them."""
+    from mesh.product.feed import Fed
+
+    whole = Fed()
+    for each in accounts:
+        whole.add(each.fed)
+    first = next((each for each in accounts if each.fed.count_bad), accounts[0])
+    return Account(port="", fed=whole, kept=first.kept)
 
 
 def feed_product(
     app: App,
     product: str,
     *,
-    source: tuple[Path | None, Path | None],
-    world: tuple[int, int],
-) -> tuple[Fed, Path]:
-    """Feed a product from a file with its mapping, or from a world (seed, count)."""
-    from mesh.product.feed import Fed, Feed
+    source: tuple[Path | None, Path | None, str | None] = (None, None, None),
+    world: tuple[int, int | None],
+) -> list[Account]:
+    """Feed a product from a file with its mapping to a port, or from a world (seed, count)."""
+    from mesh.product.feed import Fed
 
-    port = staging_port(app, product)
-    contract = app.project.input_contract(port)
-    file, mapping = source
-    batches: Iterable[FileBatch]
+    file, mapping, name = source
+    ports = staging_ports(app, product)
     if file is not None and mapping is not None:
-        batches, total = file_batches(contract, file, mapping)
+        port = one_port(ports, product, name)
+        batches, count = file_batches(app.project.input_contract(port), port, file, mapping), 0
+        ports = [port]
     else:
-        batches, total = world_batches(product, *world), world[1]
-    folder = app.home.feed(contract.id)
-    kept = folder / "bad" / f"{file.name if file else 'simulated'}.bad.csv"
-    system = app.principal(str(port.system))
-    fed = Fed()
-    with steps() as progress:
+        batches, count = world_batches(product, *world)
+    with ExitStack() as stack:
+        progress = stack.enter_context(steps())
         progress.say("opening the ledger")
-        session = Feed(contract, folder, endpoint=app.endpoint, principal=system)
-        try:
-            for fed in session.run(batches, keeper(kept)):
-                progress.say(f"fed {fed.count_read:,}" + (f" of {total:,}" if total else ""))
-        finally:
-            session.close()
-    return fed, kept
+        feeds = {port.name: stack.enter_context(opened(app, port)) for port in ports}
+        kept = {port.name: bad_file(app, port, file) for port in ports}
+        keepers = {port: keeper(path) for port, path in kept.items()}
+        accounts = [Account(port=port, fed=Fed(), kept=path) for port, path in kept.items()]
+        by_port = {each.port: each.fed for each in accounts}
+        for batch in batches:
+            for to, rows in batch.items():
+                for fed in feeds[to].run([rows], keepers[to]):
+                    by_port[to].add(fed)
+            read = sum(each.fed.count_read for each in accounts)
+            progress.say(f"fed {read:,}" + (f" of {count:,}" if count else ""))
+    return accounts
 
 
-def staging_port(app: App, product: str) -> InputPort:
-    """The input port that an operational system writes."""
+@contextmanager
+def opened(app: App, port: InputPort) -> Iterator[Feed]:
+    """The feed of one input port."""
+    from mesh.product.feed import Feed
+
+    contract = app.project.input_contract(port)
+    folder, principal = app.home.feed(contract.id), app.principal(str(port.system))
+    with closing(Feed(contract, folder, endpoint=app.endpoint, principal=principal)) as feed:
+        yield feed
+
+
+def bad_file(app: App, port: InputPort, file: Path | None) -> Path:
+    """Where the bad lines of a port are kept."""
+    folder = app.home.feed(app.project.input_contract(port).id)
+    return folder / "bad" / f"{file.name if file else 'simulated'}.bad.csv"
+
+
+def staging_ports(app: App, product: str) -> list[InputPort]:
+    """The input ports that operational systems write."""
     ports = [each for each in app.project.product(product).inputs if each.system is not None]
-    if len(ports) != 1:
-        raise WrongUse(f"{product} has {len(ports)} input ports that a system feeds, not one")
-    return ports[0]
+    if not ports:
+        raise WrongUse(f"{product} has no input port that a system feeds")
+    return ports
 
 
-def file_batches(contract: Contract, file: Path, mapping: Path) -> tuple[Iterator[FileBatch], int]:
-    """A file's lines; how many there are is not known before."""
+def one_port(ports: Sequence[InputPort], product: str, name: str | None) -> InputPort:
+    """The port that a file goes to."""
+    chosen = [each for each in ports if name in (None, each.name)]
+    if len(chosen) != 1:
+        names = ", ".join(each.name for each in ports)
+        raise WrongUse(f"say which input port of {product} the file goes to, by --port: {names}")
+    return chosen[0]
+
+
+def file_batches(contract: Contract, port: InputPort, file: Path, mapping: Path) -> Iterator[Batch]:
+    """A file's lines."""
     from mesh.product.mapping import load_mapping, read_file
 
-    return read_file(file, load_mapping(mapping, contract), contract), 0
+    for batch in read_file(file, load_mapping(mapping, contract), contract):
+        yield {port.name: batch}
 
 
-def world_batches(product: str, seed: int, count: int) -> Iterator[FileBatch]:
-    """The records of the simulated system that feeds *product*."""
+def world_batches(product: str, seed: int, count: int | None) -> tuple[Iterator[Batch], int]:
+    """The records of the simulated system that feeds *product*, and how many they are."""
     from mesh.product.mapping import FileBatch
     from mesh.product.systems import find_systems
 
     systems = find_systems()
     if product not in systems:
         raise WrongUse(f"no simulated system feeds {product}: give a FILE and its --mapping")
-    for table in systems[product].batches(seed, count):
-        yield FileBatch(table=table, bad=())
+    system = systems[product]
+    count = count or system.usual_count
+    batches = (
+        {port: FileBatch(table=table, bad=()) for port, table in tables.items()}
+        for tables in system.batches(seed, count)
+    )
+    return batches, count
 
 
 def keeper(path: Path) -> Callable[[Sequence[BadLine]], None]:

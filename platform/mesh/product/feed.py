@@ -56,6 +56,14 @@ class Fed:
     count_bad: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Fed) -> None:
+        """Count what *other* counts as well."""
+        self.count_read += other.count_read
+        self.count_new += other.count_new
+        self.count_known += other.count_known
+        self.count_bad += other.count_bad
+        self.reasons += other.reasons
+
     def explain(self, bad: Sequence[BadLine]) -> None:
         """Count the reasons of *bad*; not each by itself where they are too many."""
         for each in bad:

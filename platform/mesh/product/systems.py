@@ -21,22 +21,23 @@ GROUP = "mesh.company"
 
 
 class System(Protocol):
-    """An operational system: it writes one staging topic, as its own principal."""
+    """An operational system: it writes the staging topics of one product, as its own principal."""
 
     @property
     def principal(self) -> str:
         """The name by which broker and contract know the system."""
 
     @property
-    def input_port(self) -> str:
-        """The product's input port whose staging topic it writes."""
+    def usual_count(self) -> int:
+        """How many records are sent where nobody says how many."""
 
     def batches(
         self, seed: int, count: int, start: int = 0, batch_rows: int = 20_000
-    ) -> Iterator[pa.Table]:
-        """Yield *count* records from number *start* on, with the staging contract's fields.
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        """Yield *count* records from number *start* on, in the order in which they are written.
 
-        Record number i of a seed is the same whatever *count*, *start* and *batch_rows* are.
+        A batch has the records of each input port that has any, with its staging contract's
+        fields. Record number i of a seed is the same whatever *count*, *start* and *batch_rows*.
         """
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,12 +37,12 @@ from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.testing.backbone import Backbone
+from mesh.testing.copies import copy_project
 from mesh.testing.messages import decode, encode, read_all, send_all
 
 __all__ = ["Workbench", "open_workbench"]
 
 SETTLE_TIMEOUT_S = 60.0
-COPIED = ("products", "company")
 
 
 @dataclass(slots=True, kw_only=True, weakref_slot=True)
@@ -77,20 +76,25 @@ class Workbench:
             report=lambda _: None,
         )
 
-    def feed(self, product: str, table: pa.Table) -> Fed:
-        """Send *table* (the staging contract's fields) as the product's system does."""
-        return self.feed_batches(product, [FileBatch(table=table, bad=())])
+    def feed(self, product: str, table: pa.Table, port: str | None = None) -> Fed:
+        """Send *table* (the staging contract's fields) as the product's system does.
 
-    def feed_batches(self, product: str, batches: Sequence[FileBatch]) -> Fed:
+        To the input port *port*, or to the first that a system writes.
+        """
+        return self.feed_batches(product, [FileBatch(table=table, bad=())], port)
+
+    def feed_batches(
+        self, product: str, batches: Sequence[FileBatch], port: str | None = None
+    ) -> Fed:
         """Send batches, bad lines and all."""
         kept: list[BadLine] = []
-        with self.feeding(product) as feed:
+        with self.feeding(product, port) as feed:
             return [Fed(), *feed.run(batches, kept.extend)][-1]
 
     @contextmanager
-    def feeding(self, product: str) -> Iterator[Feed]:
+    def feeding(self, product: str, port: str | None = None) -> Iterator[Feed]:
         """The open feed of the product's system."""
-        contract, system = self.staging(product)
+        contract, system = self.staging(product, port)
         feed = Feed(
             contract,
             self.home.feed(contract.id),
@@ -102,11 +106,12 @@ class Workbench:
         finally:
             feed.close()
 
-    def staging(self, product: str) -> tuple[Contract, Principal]:
-        """The contract of the product's staging topic, and the system that writes it."""
+    def staging(self, product: str, port: str | None = None) -> tuple[Contract, Principal]:
+        """The contract of a staging topic of the product, and the system that writes it."""
         project = self.project()
-        port = next(each for each in project.product(product).inputs if each.system)
-        return project.input_contract(port), self.principal(str(port.system))
+        inputs = [each for each in project.product(product).inputs if each.system]
+        chosen = next(each for each in inputs if port in (None, each.name))
+        return project.input_contract(chosen), self.principal(str(chosen.system))
 
     def send(self, product: str, messages: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
         """Write raw messages (arguments of `Producer.produce`) as the product's system does.
@@ -185,20 +190,15 @@ class Workbench:
 
 
 @contextmanager
-def open_workbench(backbone: Backbone, *, source: Path, folder: Path) -> Iterator[Workbench]:
-    """A copy of the project at *source* in *folder*, under domains of its own, provisioned."""
+def open_workbench(
+    backbone: Backbone, *, source: Path, folder: Path, products: Sequence[str] = ()
+) -> Iterator[Workbench]:
+    """A copy of the project at *source* in *folder*, under domains of its own, provisioned.
+
+    With *products* only, which is faster, or with all that the project has.
+    """
     root = folder / "project"
-    mark = f"t{secrets.token_hex(3)}"
-    for name in COPIED:
-        shutil.copytree(
-            source / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
-        )
-    domains = {each.domain for each in load_project(source).products.values()}
-    for path in root.rglob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        for domain in domains:
-            text = text.replace(domain, f"{mark}-{domain}")
-        path.write_text(text, encoding="utf-8")
+    copy_project(source, root, f"t{secrets.token_hex(3)}", products)
     with Registry(backbone.endpoint) as registry:
         home = Home.open(folder / "home")
         bench = Workbench(backbone=backbone, root=root, home=home, registry=registry)

@@ -1,0 +1,1 @@
+"""The billing product: invoices, payments, and the relations over which finance decides."""
