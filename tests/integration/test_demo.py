@@ -54,7 +54,9 @@ class Watch:
                 if target.startswith(f"{self.home}/products/"):
                     words = (process / "cmdline").read_bytes().decode().split("\0")
                     product = target.split("/products/")[1].split("/")[0]
-                    self.seen.add((product, tuple(words[-3:-1])))
+                    # A killed process has no command line any more, and its files for a moment.
+                    if words != [""]:
+                        self.seen.add((product, tuple(words[-3:-1])))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc, as Linux has it")
