@@ -17,14 +17,14 @@ class Switch:
     """The HTTP application of *product*: its door, or what says why it is not open."""
 
     def __init__(self, product: str) -> None:
-        self._product = product
+        self.product = product
         self.app: ASGIApp
         self.say("starting", "")
 
     def say(self, state: str, reason: str) -> None:
         """Answer that the product is in *state*, and nothing else."""
         self.app = waiting_app(
-            {"name": self._product, "kind": "product", "state": state, "reason": reason}
+            {"name": self.product, "kind": "product", "state": state, "reason": reason}
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 import duckdb
@@ -60,9 +61,6 @@ def run_product(
     if storage is None:
         return
     switch = Switch(product)
-    server = Server(switch, home, product, host=settings.http_host, port=settings.http_port)
-    server.start()
-    log(f"{product} listens at {server.address}")
 
     def run_once(storage: Storage) -> None:
         runtime = Runtime(
@@ -71,11 +69,22 @@ def run_product(
         switch.app = open_door(settings, home, project, runtime, storage.reader())
         runtime.run(stop)
 
-    try:
+    with listening(settings, home, switch) as address:
+        log(f"{product} listens at {address}")
         run_with_room(run_once, open_storage, storage, stop=stop, tell=switch.say, log=log)
+    log(f"{product} stopped")
+
+
+@contextmanager
+def listening(settings: Settings, home: Home, switch: Switch) -> Iterator[str]:
+    """The product's HTTP port, open for the time of a block; its address."""
+    host, port = settings.http_host, settings.http_port
+    server = Server(switch, home, switch.product, host=host, port=port)
+    server.start()
+    try:
+        yield server.address
     finally:
         server.stop()
-    log(f"{product} stopped")
 
 
 def open_door(
