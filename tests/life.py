@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-__all__ = ["ROOT", "Mesh", "Started", "mounted", "opened", "refusal", "wait_until"]
+__all__ = ["ROOT", "Mesh", "Started", "fill", "mounted", "opened", "refusal", "wait_until"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60.0
@@ -200,3 +200,13 @@ def mounted(tmp_path: Path, options: str) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65_536))
+        except OSError:
+            pass

@@ -11,6 +11,7 @@ MeshError                   something stopped us; the message says what to do
 │   ├── TopicDiffers        a topic is not what its contract says
 │   └── SchemaIncompatible  the registry refused a schema
 ├── StorageError            a product's internal storage cannot be used
+│   └── NoRoom              its disk is full, which passes
 ├── AlreadyRunning          another process holds the lock
 ├── NotRunning              the mesh is not up
 └── DemoFailed              a check of the demo did not hold
@@ -33,6 +34,7 @@ __all__ = [
     "DemoFailed",
     "InvalidFile",
     "MeshError",
+    "NoRoom",
     "NotRunning",
     "Refused",
     "SchemaIncompatible",
@@ -97,6 +99,10 @@ class SchemaIncompatible(BackboneError):
 
 class StorageError(MeshError):
     """A product's internal storage cannot be used."""
+
+
+class NoRoom(StorageError):
+    """The disk of the internal storage is full; nothing is lost, and with room it goes on."""
 
 
 class AlreadyRunning(MeshError):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
-from tests.life import Mesh, mounted, opened, refusal, wait_until
+from tests.life import Mesh, fill, mounted, opened, refusal, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -77,13 +76,3 @@ def test_a_disk_that_fills_up_loses_nothing(tmp_path):
             rows = json.loads(mesh.result("read", "calls", "--limit", "1", "--json").stdout)
             assert len(rows["rows"]) == 1
             mesh.run("down")
-
-
-def fill(path: Path) -> None:
-    """Write until the disk is full."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(65_536))
-        except OSError:
-            pass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mesh.contract.model import Contract
 
-__all__ = ["Difference", "Topic", "rejected_topic", "single_topic", "topic_of"]
+__all__ = ["Difference", "Topic", "cleanup_policy", "rejected_topic", "single_topic", "topic_of"]
 
 DAY_MS = 24 * 60 * 60 * 1000
 # Bad input may hold anything, personal data too: it is not kept longer than a week.

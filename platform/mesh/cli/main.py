@@ -31,6 +31,7 @@ COMMANDS = {
     "pause": "mesh.cli.pause:pause",
     "resume": "mesh.cli.pause:resume",
     "run": "mesh.cli.run:run",
+    "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",
     "product": "mesh.cli.product:product",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import click
@@ -16,19 +17,33 @@ __all__ = ["run", "serve"]
 
 @click.command()
 @click.argument("product")
+@click.option("--standby", is_flag=True, help="Wait until no other process holds its storage.")
 @click.pass_obj
-def run(app: App, product: str) -> None:
+def run(app: App, product: str, *, standby: bool) -> None:
     r"""Run one PRODUCT in the foreground until Ctrl-C.
 
     Needs a Kafka: that of a running mesh, or one named by MESH_BOOTSTRAP_SERVERS.
 
+    A product is one process. With --standby a second one on the same state folder waits, and
+    takes over within seconds when the first ends; without, it is refused. On another state
+    folder it is refused while the first lives.
+
     \b
     Example:
       mesh run call-center
+      mesh run call-center --standby
     """
     from mesh.wiring.product import run_product
 
-    run_product(app.settings, app.home, app.project, product, log=log, stop=stop_on_signal())
+    run_product(
+        app.settings,
+        app.home,
+        app.project,
+        product,
+        log=log,
+        stop=stop_on_signal(),
+        is_standby=standby,
+    )
 
 
 @click.command(hidden=True)
@@ -63,4 +78,6 @@ def stop_on_signal() -> threading.Event:
 
 def log(text: str) -> None:
     """Say what happens, with the time, on standard error."""
-    click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z {text}", err=True)
+    # On a full disk there is no room for a log either, and the product goes on.
+    with suppress(OSError):
+        click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}Z {text}", err=True)

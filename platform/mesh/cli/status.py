@@ -8,7 +8,7 @@ import click
 
 from mesh.cli.app import App
 from mesh.cli.output import show_json, show_table
-from mesh.control.running import find_running
+from mesh.control.running import find_running, find_standbys
 from mesh.observe.status import with_status
 
 __all__ = ["status"]
@@ -57,6 +57,7 @@ def status_document(app: App) -> dict[str, object]:
             for name, address in app.settings.services.items()
         ]
     is_up = running is not None or any(each.get("state") == "running" for each in services)
+    services += find_standbys(app.found_home)
     return {
         "state": "running" if is_up else "stopped",
         "home": str(app.found_home.path),

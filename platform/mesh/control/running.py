@@ -1,16 +1,19 @@
-"""Whether a mesh runs in a state folder, told by its lock and not by a file's word."""
+"""What runs in a state folder: a mesh, told by its lock and not by a file's word, and standbys."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import psutil
 
 from mesh.control.supervisor import RUN_FILE
 from mesh.errors import SettingsError
 from mesh.home import Home
 
-__all__ = ["LOCK", "Running", "find_running"]
+__all__ = ["LOCK", "Running", "find_running", "find_standbys", "standby_file"]
 
 LOCK = "mesh.lock"
 
@@ -42,3 +45,25 @@ def find_running(home: Home) -> Running | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def standby_file(product: str, pid: int) -> str:
+    """The name in `run/` under which a standby says that it waits."""
+    return f"{product}.standby-{pid}.json"
+
+
+def find_standbys(home: Home) -> Iterator[dict[str, object]]:
+    """The processes that wait for another's storage, as services of `mesh status`."""
+    for path in sorted(home.run.glob("*.standby-*.json")):
+        mark = home.read_run(path.name) or {}
+        pid = mark.get("pid")
+        if isinstance(pid, int) and psutil.pid_exists(pid):
+            yield {
+                "name": mark.get("name"),
+                "kind": "standby",
+                "state": "standby",
+                "address": None,
+                "pid": pid,
+                "restarts": 0,
+                "reason": f"waits since {mark.get('since')}",
+            }

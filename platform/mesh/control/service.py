@@ -25,7 +25,11 @@ TELLING = re.compile(r"^mesh: |^(?!.*Log4j API).* ERROR |Exception|Error: ")
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """One supervised process. *is_ready* is asked until it says yes, and must not raise."""
+    """One supervised process.
+
+    *is_ready* is asked until it says yes, *answers* ever after, from another thread; neither may
+    raise.
+    """
 
     name: str
     kind: str
@@ -33,6 +37,7 @@ class Service:
     is_ready: Callable[[], bool]
     address: Callable[[], str | None] = lambda: None
     after_start: Callable[[], None] = lambda: None
+    answers: Callable[[], bool] = lambda: True
     process: subprocess.Popen[bytes] | None = None
     state: str = "stopped"
     reason: str = ""
@@ -41,13 +46,14 @@ class Service:
     log_begin: int = 0
     back_off_s: float = 1.0
     retry_at: float = 0.0
+    missed: int = 0
 
     def start(self) -> None:
         """Start the process. Raises `BackboneError` where its log cannot be written."""
         log = self.command.log
         self.log_begin = log.stat().st_size if log.exists() else 0
         self.process = spawn(self.command)
-        self.started_at = time.monotonic()
+        self.started_at, self.missed = time.monotonic(), 0
         self.state = "starting"
 
     def has_died(self) -> bool:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mesh.control.holds import held_by
+from mesh.control.pulse import Pulse, is_frozen
 from mesh.control.service import Service
 from mesh.errors import BackboneError, MeshError, SettingsError
 from mesh.home import Home
@@ -100,23 +102,25 @@ class Supervisor:
         """Restart what dies, until told to stop."""
         self.state, self.step = "running", ""
         self.report("all is ready")
-        while not self.should_stop:
-            for each in self.services:
-                self._tend(each)
-            # What cannot be written now (a full folder) is written when it can be: the state
-            # of the mesh is worth less than the mesh.
-            with suppress(SettingsError):
-                self.write()
-            time.sleep(POLL_S)
+        with Pulse(self.services):
+            while not self.should_stop:
+                for each in self.services:
+                    self._tend(each)
+                # What cannot be written now (a full folder) is written when it can be: the
+                # state of the mesh is worth less than the mesh.
+                with suppress(SettingsError):
+                    self.write()
+                time.sleep(POLL_S)
 
     def _tend(self, service: Service) -> None:
         now = time.monotonic()
-        if service.state in ("starting", "running") and service.has_died():
-            if now - service.started_at > SETTLED_S:
-                service.back_off_s = FIRST_BACK_OFF_S
-            service.state, service.reason = "restarting", service.why()
-            service.retry_at = now + service.back_off_s
-            service.back_off_s = min(service.back_off_s * 2, LONGEST_BACK_OFF_S)
+        if self._is_held(service):
+            return
+        if is_frozen(service):
+            service.wait(0)
+            self._retry(service, "killed, since it did not answer any more")
+        elif service.state in ("starting", "running") and service.has_died():
+            self._retry(service, service.why())
         elif service.state == "restarting" and now >= service.retry_at:
             service.restarts += 1
             # A folder that is full has no room for a log either: the next try may find some.
@@ -132,6 +136,31 @@ class Supervisor:
                 service.reason = str(error)
             else:
                 service.state = "running"
+
+    def _retry(self, service: Service, reason: str) -> None:
+        """Start *service* again, after a pause."""
+        now = time.monotonic()
+        if now - service.started_at > SETTLED_S:
+            service.back_off_s = FIRST_BACK_OFF_S
+        service.state, service.reason, service.missed = "restarting", reason, 0
+        service.retry_at = now + service.back_off_s
+        service.back_off_s = min(service.back_off_s * 2, LONGEST_BACK_OFF_S)
+
+    def _is_held(self, service: Service) -> bool:
+        """Whether somebody holds *service*, which is then stopped until it is let go."""
+        holder = held_by(self.home, service.name) if service.kind == "product" else None
+        if holder is None:
+            if service.state == "held":
+                service.state, service.reason, service.retry_at = "restarting", "", 0.0
+                service.restarts -= 1  # nothing went wrong
+            return False
+        if service.state != "held":
+            service.terminate()
+            service.state, service.reason = "held", f"by process {holder}"
+            service.retry_at = time.monotonic() + STOP_OURS_S
+        elif not service.has_died() and time.monotonic() > service.retry_at:
+            service.wait(0)
+        return True
 
     def stop(self) -> None:
         """Stop everything, the backbone last, so that the rest can say goodbye to it."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import httpx
 
-__all__ = ["ask_status", "with_status"]
+__all__ = ["answers", "ask_status", "with_status"]
 
 KEYS = ("state", "rows", "lag", "freshness_s", "last_arrival_at", "rejected")
 
@@ -20,6 +20,16 @@ def ask_status(address: str, timeout_s: float = 2.0) -> Mapping[str, object] | N
             document: Mapping[str, object] = response.json()
             return document
     return None
+
+
+def answers(address: str, timeout_s: float) -> bool:
+    """Whether anything comes back from *address* in time; who is not there is not slow."""
+    with suppress(httpx.HTTPError):
+        try:
+            httpx.get(f"{address}/status", timeout=timeout_s, trust_env=False)
+        except httpx.TimeoutException:
+            return False
+    return True
 
 
 def with_status(service: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ import threading
 import time
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from mesh.backbone.process import free_port
 from mesh.errors import BackboneError
@@ -25,7 +25,7 @@ ANY_PORT_TRIES = 5
 class Server:
     """One HTTP server. It tells the rest of the mesh its address in `run/NAME.json`."""
 
-    def __init__(self, app: FastAPI, home: Home, name: str, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, home: Home, name: str, *, host: str, port: int) -> None:
         self._home, self._name = home, name
         self._socket = bind(host, port, name)
         self.address = "http://{}:{}".format(*self._socket.getsockname()[:2])

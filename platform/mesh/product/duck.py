@@ -5,6 +5,8 @@ Not here: what the storage keeps in them (`storage`).
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,14 +17,17 @@ import pyarrow as pa
 
 from mesh.contract.model import Contract
 from mesh.contract.types import duckdb_columns
-from mesh.errors import AlreadyRunning, StorageError
+from mesh.errors import AlreadyRunning, NoRoom, StorageError
 
 __all__ = [
     "ORIGIN",
     "as_json",
+    "batch_error",
     "columns_of",
     "connect",
     "connect_memory",
+    "is_full",
+    "is_usable",
     "quoted",
     "storage_error",
     "table_exists",
@@ -32,6 +37,8 @@ __all__ = [
 # Which message a kept row came from.
 ORIGIN = (("_partition", "INTEGER"), ("_offset", "BIGINT"))
 MEMORY_LIMIT = "128MB"
+# As the operating system says it: the disk, a quota, a limit of the process.
+FULL = tuple(os.strerror(each) for each in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 ROWS_AS_JSON = "select to_json(r)::varchar from _rows r"
 
 
@@ -71,15 +78,39 @@ def shut(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 def storage_error(path: Path, error: duckdb.Error) -> StorageError | AlreadyRunning:
     """The error of our tree for a storage that DuckDB cannot open or change."""
-    holder = re.search(r"\(PID (\d+)\)", str(error))
-    if "lock" in str(error) and holder:
-        return AlreadyRunning(
-            f"{path.parent.name} already runs (pid {holder[1]} has its storage open)"
-        )
+    if "Could not set lock" in str(error):
+        holder = re.search(r"\(PID (\d+)\)", str(error))
+        who = f"pid {holder[1]}" if holder else "another process"
+        return AlreadyRunning(f"{path.parent.name} already runs ({who} has its storage open)")
+    if is_full(error):
+        return NoRoom(f"the disk of {path} is full: make room, and it goes on by itself")
     return StorageError(
         f"the internal storage {path} cannot be used: {str(error).splitlines()[0]}; "
         "make room, or remove the file: it is rebuilt from the topics"
     )
+
+
+def batch_error(error: duckdb.Error) -> StorageError:
+    """The error of our tree for a batch that DuckDB refused."""
+    kind = NoRoom if is_full(error) else StorageError
+    return kind(
+        f"the internal storage refused a batch: {str(error).splitlines()[0]}; nothing of "
+        "it is kept: make room, and it is taken in again"
+    )
+
+
+def is_usable(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file may still be used: DuckDB shuts it where a checkpoint failed."""
+    try:
+        connection.execute("select 1").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def is_full(error: duckdb.Error) -> bool:
+    """Whether DuckDB failed for want of room, here or in what it spills."""
+    return any(reason in str(error) for reason in FULL)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ It never commits to Kafka: rows and offsets are one transaction in the storage.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -210,10 +210,12 @@ class Inputs:
                     gaps.append(f"{topic} [{number}] lost offsets {offset} to {start} unread")
         return gaps
 
-    def lag(self, *, is_fresh: bool = False) -> int:
+    def lag(self, topics: Collection[str] | None = None, *, is_fresh: bool = False) -> int:
         """How many messages wait, as far as the last fetch saw, or as the broker says now."""
         waiting = 0
         for topic, partitions in self._next.items():
+            if topics is not None and topic not in topics:
+                continue
             for number, next_ in partitions.items():
                 _, high = self._watermarks(topic, number, cached=not is_fresh)
                 end = self._ends[topic].get(number, 0)

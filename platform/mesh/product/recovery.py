@@ -13,6 +13,7 @@ from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
+from mesh.backbone.topics import cleanup_policy
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
 from mesh.product.engine import Engine
@@ -24,8 +25,9 @@ from mesh.product.plan import Input, Plan, StateOutput
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.rejection import Rejection
 from mesh.product.storage import Storage
+from mesh.product.vanished import Vanished
 
-__all__ = ["Recovery"]
+__all__ = ["Recovery", "no_position"]
 
 POLL_S = 0.1
 Read = Callable[[dict[str, list[Message]]], list[Arrival]]
@@ -59,7 +61,7 @@ class Recovery:
         position. None if *stop* was set before it got there. *tell* is told lag and news.
         """
         self._check_not_ahead(position)
-        self._storage.forget([(each.name, each.contract.topic) for each in self._plan.state_inputs])
+        self._forget()
         contracts = [each.contract for each in self._plan.inputs]
         inputs = self._open(contracts, self._storage.offsets)
         try:
@@ -80,6 +82,62 @@ class Recovery:
         finally:
             inputs.close()
         return self._engine.compare(self._plan.states, self._published, position, unsaid)
+
+    def catch_up(
+        self, position: Position | None, stop: threading.Event, tell: Tell
+    ) -> Iterator[Batch]:
+        """Find the deletions that came and went while nobody looked; yields what to publish.
+
+        Event inputs are compared with what is left of them. State inputs are read from their
+        beginning, muted up to *position*; `refresh` then makes the state ports true. Told to
+        stop, it ends early, and has to be begun again.
+        """
+        events = [each for each in self._plan.inputs if each.contract.kind == "event"]
+        compacted = [each for each in events if "compact" in cleanup_policy(each.contract)]
+        gone = [arrival for each in compacted for arrival in self._vanished(each, stop)]
+        if stop.is_set():
+            return
+        if gone or self._plan.state_inputs:
+            # First: what is stale stays so until `refresh` has read all there is.
+            self._engine.states.make_stale()
+        for arrival in gone:
+            yield from self._engine.take_in([arrival], {}, has_states=False)
+        if self._plan.state_inputs:
+            self._reread(position, stop, tell)
+
+    def _reread(self, position: Position | None, stop: threading.Event, tell: Tell) -> None:
+        """Take state inputs in from their beginning, muted up to *position*."""
+        self._forget()
+        known = {} if position is None else position.offsets
+        topics = [each.contract.topic for each in self._plan.state_inputs]
+        ends = {topic: known[topic] for topic in topics if topic in known}
+        inputs = self._open([each.contract for each in self._plan.state_inputs], {})
+        try:
+            inputs.check_holds(ends)
+            for arrivals, offsets in self._arrivals(inputs, ends, tell):
+                if stop.is_set():
+                    return
+                if arrivals:
+                    self._engine.take_in(arrivals, offsets, is_muted=True)
+        finally:
+            inputs.close()
+
+    def _vanished(self, source: Input, stop: threading.Event) -> Sequence[Arrival]:
+        """What an event input's topic has deleted and forgotten, as tombstones would say it."""
+        with Vanished(self._storage, source) as vanished:
+            inputs = self._open([source.contract], {})
+            try:
+                while not inputs.has_reached(inputs.first_ends):
+                    if stop.is_set():
+                        return []
+                    for messages in inputs.drain(POLL_S).values():
+                        vanished.saw(messages)
+            finally:
+                inputs.close()
+            return vanished.found(inputs.starts[source.contract.topic])
+
+    def _forget(self) -> None:
+        self._storage.forget({each.name: each.contract for each in self._plan.state_inputs})
 
     def refresh(self, stop: threading.Event, tell: Tell) -> Iterator[Batch]:
         """Make state ports true whose query or contract is new or other; yields what to publish.
@@ -176,3 +234,11 @@ def late(arrivals: Sequence[Arrival], offsets: Offsets) -> Iterator[tuple[Input,
         for each in arrival.rejections:
             if each.offset >= offsets.get(each.topic, {}).get(each.partition, 0):
                 yield arrival.source, each
+
+
+def no_position(product: str) -> StorageError:
+    """The error for what has published, and Kafka does not know it any more."""
+    return StorageError(
+        f"Kafka has lost the position of {product}, whose storage has published: its topics were "
+        "made anew; remove the storage to start over"
+    )

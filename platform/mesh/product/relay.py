@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from mesh.backbone.admin import kafka_error
+from mesh.backbone.admin import kafka_error, translated
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import MeshError, Unreachable
 from mesh.product.envelope import Outgoing, outgoing
@@ -78,6 +78,10 @@ class Relay:
             raise kafka_error(error, "open the relay") from exception
         self._producer = producer
         return position
+
+    def position(self) -> Position | None:
+        """What was published last; fences nobody. Raises a `BackboneError`."""
+        return translated(self._read_position, "read the position")
 
     def close(self) -> None:
         """Forget the producer; an open transaction is left to the fence or the time-out."""

@@ -10,28 +10,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
-from mesh.errors import StorageError, Unreachable
+from mesh.errors import NoRoom, StorageError, Unreachable
+from mesh.product.beacon import Beacon
+from mesh.product.duck import is_usable
 from mesh.product.engine import Engine
 from mesh.product.failpoints import reach
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
+from mesh.product.life import Life
 from mesh.product.patience import Patience, ask
 from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
 from mesh.product.position import Batch, Position
 from mesh.product.progress import Progress
-from mesh.product.recovery import Recovery
+from mesh.product.recovery import Recovery, no_position
 from mesh.product.relay import Relay, RelayFailed
 from mesh.product.storage import Storage
-from mesh.product.topics import topic_ids
+from mesh.product.topics import topic_ids, topics_of
 
-__all__ = ["Progress", "Runtime"]
+__all__ = ["Runtime"]
 
 POLL_S = 0.1
 RETRY_S = 1.0
@@ -61,6 +63,8 @@ class Runtime:
             source=f"/{product.domain}/{product.id}",
         )
         self._registry = Registry(endpoint)
+        self._life = Life(storage, plan)
+        self._beacon = Beacon(endpoint, principal, position_topic(product), self._life.name)
         self._engine: Engine | None = None
         self._inputs: Inputs | None = None
         self._intakes: dict[str, Intake] = {}
@@ -72,17 +76,20 @@ class Runtime:
         self._rest = Rest(self.pause, self._open_inputs, self._report)
 
     def run(self, stop: threading.Event) -> None:
-        """Run until *stop* is set; waits out an absent Kafka or registry.
+        """Run until *stop* is set; waits out an absent Kafka or registry, and a full disk.
 
-        Raises `StorageError` and the like for what does not pass by itself.
+        Raises `StorageError` and the like for what does not pass by itself, `NoRoom` where the
+        storage must be opened anew.
         """
         self._stop = stop
         try:
             while not stop.is_set():
                 try:
                     self.step(POLL_S)
-                except (Unreachable, RelayFailed) as error:
+                except (Unreachable, RelayFailed, NoRoom) as error:
                     self._report("waiting", str(error))
+                    if not is_usable(self._storage.connection):
+                        raise
                     stop.wait(RETRY_S)
         finally:
             self.close()
@@ -96,7 +103,8 @@ class Runtime:
             if (waiting := self._rest.take(self._inputs, timeout_s)) is not None:
                 self.progress.lag = waiting
                 return 0
-            if self._inputs is None:
+            if self._inputs is None or self._life.is_overdue:
+                self._close_inputs()
                 self._inputs = self._start()
                 return 0
             return self._take_in(self._inputs, timeout_s)
@@ -113,6 +121,7 @@ class Runtime:
         self._rest.close()
         self._relay.close()
         self._registry.close()
+        self._beacon.close()
 
     def _take_in(self, inputs: Inputs, timeout_s: float) -> int:
         """One batch, stored and published; how many messages it was."""
@@ -122,15 +131,18 @@ class Runtime:
             self.progress.lag = inputs.lag()
             if self.patience.is_quiet():
                 ask(inputs.consumers.values())
+            self._life.note(inputs)
             return 0
         self.patience.heard()
         arrivals = self._read(drained)
         batches = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
         reach("storage-committed")
-        self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
+        newest = max(each.causes["time"][-1].as_py() for each in arrivals)
+        self.progress.arrived(newest, self._storage.offsets)
         for batch in batches:
             self._publish(batch)
         self.progress.lag = inputs.lag()
+        self._life.note(inputs)
         return sum(map(len, drained.values()))
 
     def _read(self, drained: dict[str, list[Message]]) -> list[Arrival]:
@@ -144,19 +156,20 @@ class Runtime:
                 each.contract.topic: Intake(each, self._registry, self._engine.checker)
                 for each in self.plan.inputs
             }
+        if not self._beacon.claim(self._stop.is_set):
+            return None
         position = self._relay.open(self._stop.is_set)
-        self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics()))
+        self._storage.recognize(topic_ids(self._endpoint, self._principal, topics_of(self.plan)))
         if position is None:
-            self._check_never_published()
+            # Right only if everything ever said still waits here.
+            if self._has_published or not self._storage.is_outbox_whole():
+                raise no_position(self.plan.product.id)
         elif not self._storage.knows(position) and not self._recover(position):
             return None
         self._storage.published = position
         for batch in self._storage.unpublished(position):
             self._publish(batch)
-        if self._running_engine().states.stale():
-            self._report("recovering", "state ports are compared with what they have published")
-        for batch in self._recovery().refresh(self._stop, self._tell):
-            self._publish(batch)
+        self._make_true(position)
         if self._stop.is_set():
             return None
         inputs = self._open_inputs()
@@ -165,20 +178,26 @@ class Runtime:
         self._report("running", "")
         return inputs
 
+    def _make_true(self, position: Position | None) -> None:
+        """Find the deletions that were missed, and compare what is stale with its topic."""
+        is_overdue = self._life.is_overdue
+        if is_overdue:
+            self._report("recovering", f"away for {self._life.away}: deletions may be missed")
+            for batch in self._recovery().catch_up(position, self._stop, self._tell):
+                self._publish(batch)
+        if self._running_engine().states.stale():
+            self._report("recovering", "state ports are compared with what they have published")
+        for batch in self._recovery().refresh(self._stop, self._tell):
+            self._publish(batch)
+        if is_overdue and not self._stop.is_set():
+            self._life.met()
+
     def _publish(self, batch: Batch) -> None:
         if batch.outbox.num_rows:
             with self.patience.asking():
                 self._relay.publish(batch)
             self._storage.published = batch.position
             self._has_published = True
-
-    def _check_never_published(self) -> None:
-        """Kafka has no position: right only if everything ever said still waits here."""
-        if self._has_published or not self._storage.is_outbox_whole():
-            raise StorageError(
-                f"Kafka has lost the position of {self.plan.product.id}, whose storage has "
-                "published: its topics were made anew; remove the storage to start over"
-            )
 
     def _recover(self, position: Position) -> bool:
         """The storage is torn, older or lost: what was published is the truth.
@@ -221,21 +240,9 @@ class Runtime:
             self._inputs.close()
             self._inputs = None
 
-    def _topics(self) -> list[str]:
-        """The topics that the storage's bookkeeping is about."""
-        inputs = [each.contract.topic for each in self.plan.inputs]
-        outputs = [each.contract.topic for each in self.plan.outputs]
-        return [position_topic(self.plan.product), *inputs, *outputs]
-
     def _running_engine(self) -> Engine:
         assert self._engine is not None  # noqa: S101 - what `_start` makes, for the type checker
         return self._engine
-
-    def _arrived(self, newest: datetime) -> None:
-        now = datetime.now(UTC)
-        self.progress.last_arrival_at = now
-        self.progress.freshness_s = max(0.0, (now - newest).total_seconds())
-        self.progress.offsets = self._storage.offsets
 
     def _report(self, state: str, reason: str) -> None:
         if (state, reason) != (self.progress.state, self.progress.reason):

@@ -17,7 +17,7 @@ from mesh.backbone.registry import Registry
 from mesh.contract.faults import Fault
 from mesh.contract.types import arrow_schema
 from mesh.errors import InvalidFile
-from mesh.product.duck import quoted
+from mesh.product.duck import is_full, quoted
 from mesh.product.erasure import tombstones
 from mesh.product.intake import Arrival, Checker
 from mesh.product.outbox import OUTBOX, Publisher, constant
@@ -195,6 +195,8 @@ def computed(port: Port, compute: Callable[[], Change]) -> Change:
     try:
         return compute()
     except duckdb.Error as error:
+        if is_full(error):
+            raise  # the transaction's, not the query's
         problem = f"it fails on the data there is: {str(error).splitlines()[0]}"
         remedy = "mend the query (try_cast gives null); the product goes on where it stopped"
         path = port.output.query.path

@@ -19,6 +19,7 @@ import pyarrow as pa
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
 from mesh.product.duck import (
+    batch_error,
     connect,
     quoted,
     storage_error,
@@ -46,14 +47,16 @@ create table mesh.quality (port varchar, rule varchar, field varchar, count_reje
 create table mesh.topics (topic varchar, topic_id varchar);
 """
 # Later than the rest: a storage of before has none.
-STATE_PORTS = "create table if not exists mesh.state_ports (port varchar, digest varchar)"
+LATER = """create table if not exists mesh.state_ports (port varchar, digest varchar);
+create table if not exists mesh.life (storage_id varchar, met_at double)"""
 
 
 class Storage:
     """The open storage of one product (or feed). One writer; readers use `reader`."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self.connection, self._path = connection, path
+        self.connection, self.path = connection, path
+        self._readers: list[duckdb.DuckDBPyConnection] = []
         seq, offsets = connection.execute("select seq, offsets from mesh.state").fetchall()[0]
         self.seq = int(seq)
         self.offsets: Offsets = offsets_from(json.loads(offsets))
@@ -74,7 +77,7 @@ class Storage:
             if not table_exists(connection, "mesh", "state"):
                 with transaction(connection):
                     connection.execute(BOOKKEEPING)
-            connection.execute(STATE_PORTS)
+            connection.execute(LATER)
             settle(connection, tables)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
             connection.execute("checkpoint")
@@ -86,25 +89,24 @@ class Storage:
         return cls(connection, path)
 
     def close(self) -> None:
-        """Close the file."""
-        self.connection.close()
+        """Close the file, with every connection to it: one that is left would keep it open."""
+        for each in (*self._readers, self.connection):
+            each.close()
 
     def reader(self) -> duckdb.DuckDBPyConnection:
         """A second connection of this process, for a thread that only reads."""
-        return self.connection.cursor()
+        self._readers.append(self.connection.cursor())
+        return self._readers[-1]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One batch, whole or not at all. Raises `StorageError` (a full disk, for one)."""
+        """One batch, whole or not at all. Raises `StorageError`, or `NoRoom` of a full disk."""
         try:
             with transaction(self.connection):
                 self._prune()
                 yield
         except duckdb.Error as error:
-            raise StorageError(
-                f"the internal storage refused a batch: {str(error).splitlines()[0]}; nothing of "
-                "it is kept: make room, and it is taken in again"
-            ) from error
+            raise batch_error(error) from error
         self._pruned = self.published
 
     def prune(self) -> None:
@@ -187,12 +189,8 @@ class Storage:
                 f" where seq > {int(done)} and seq <= {int(seq)} order by seq"
             ).to_arrow_table()
             if outbox.num_rows:
-                yield Batch(
-                    id=id_,
-                    seq=seq,
-                    offsets=offsets_from(json.loads(offsets)),
-                    outbox=outbox.cast(OUTBOX),
-                )
+                found = offsets_from(json.loads(offsets))
+                yield Batch(id=id_, seq=seq, offsets=found, outbox=outbox.cast(OUTBOX))
             done = seq
 
     def is_outbox_whole(self) -> bool:
@@ -211,13 +209,14 @@ class Storage:
         )
         self.seq = position.seq
 
-    def forget(self, inputs: Sequence[tuple[str, str]]) -> None:
-        """Empty the tables of *inputs*, pairs of name and topic, to be read from the beginning."""
-        gone = {topic for _, topic in inputs}
+    def forget(self, inputs: Mapping[str, Contract]) -> None:
+        """Empty the tables of *inputs*, by name, to be read, and judged, from the beginning."""
+        gone = {each.topic for each in inputs.values()}
         left = {topic: each for topic, each in self.offsets.items() if topic not in gone}
         with self.transaction():
-            for name, _ in inputs:
+            for name, contract in inputs.items():
                 self.connection.execute(f'delete from "input".{quoted(name)}')
+                self.connection.execute("delete from mesh.quality where port = ?", [contract.id])
             self.connection.execute("update mesh.state set offsets = ?", [json.dumps(left)])
         self.offsets = left
 
@@ -231,7 +230,7 @@ class Storage:
         if changed:
             raise StorageError(
                 f"{', '.join(sorted(changed))} was made anew since it was last used: what "
-                f"{self._path} holds belongs to the old one; remove the file to start over"
+                f"{self.path} holds belongs to the old one; remove the file to start over"
             )
         new = [(name, id_) for name, id_ in topic_ids.items() if name not in known]
         if new:

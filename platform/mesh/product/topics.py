@@ -9,8 +9,9 @@ from confluent_kafka.admin import AdminClient
 
 from mesh.backbone.admin import translated
 from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.product.plan import Plan, position_topic
 
-__all__ = ["topic_ids"]
+__all__ = ["topic_ids", "topics_of"]
 
 TIMEOUT_S = 15.0
 
@@ -26,3 +27,9 @@ def topic_ids(endpoint: Endpoint, principal: Principal, topics: Sequence[str]) -
         name: str(translated(future.result, f"describe {name}").topic_id)
         for name, future in futures.items()
     }
+
+
+def topics_of(plan: Plan) -> list[str]:
+    """The topics that the bookkeeping of a product's storage is about."""
+    contracts = [each.contract for each in (*plan.inputs, *plan.outputs)]
+    return [position_topic(plan.product), *(each.topic for each in contracts)]

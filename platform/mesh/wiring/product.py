@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 import duckdb
+from starlette.types import ASGIApp
 
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.project import Project
@@ -17,12 +20,14 @@ from mesh.ports.app import door_app
 from mesh.ports.door import Door
 from mesh.ports.management import Management
 from mesh.ports.serve import Server
+from mesh.ports.waiting import Switch
 from mesh.product.failpoints import arm
 from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
+from mesh.wiring.opening import run_with_room, stand_by
 
 __all__ = ["run_product"]
 
@@ -37,8 +42,9 @@ def run_product(
     *,
     log: Log,
     stop: threading.Event,
+    is_standby: bool = False,
 ) -> None:
-    """Run *product* until *stop* is set.
+    """Run *product* until *stop* is set; as a standby, wait first for who holds its storage.
 
     Raises `AlreadyRunning` where it runs already, and what the runtime cannot wait out.
     """
@@ -47,22 +53,38 @@ def run_product(
     plan = plan_product(project, product)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
-    storage = Storage.open(home.storage(product), plan.tables)
-    try:
-        pause = Pause(home.storage(product).with_name("pause.json"))
+    path = home.storage(product)
+    pause = Pause(path.with_name("pause.json"))
+    open_storage = partial(Storage.open, path, plan.tables)
+    standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
+    storage = standby() if is_standby else open_storage()
+    if storage is None:
+        return
+    switch = Switch(product)
+
+    def run_once(storage: Storage) -> None:
         runtime = Runtime(
             plan, storage, endpoint=endpoint, principal=principal, log=log, pause=pause
         )
-        server = open_door(settings, home, project, runtime, storage.reader())
-        server.start()
-        log(f"{product} listens at {server.address}")
-        try:
-            runtime.run(stop)
-        finally:
-            server.stop()
-    finally:
-        storage.close()
+        switch.app = open_door(settings, home, project, runtime, storage.reader())
+        runtime.run(stop)
+
+    with listening(settings, home, switch) as address:
+        log(f"{product} listens at {address}")
+        run_with_room(run_once, open_storage, storage, stop=stop, tell=switch.say, log=log)
     log(f"{product} stopped")
+
+
+@contextmanager
+def listening(settings: Settings, home: Home, switch: Switch) -> Iterator[str]:
+    """The product's HTTP port, open for the time of a block; its address."""
+    host, port = settings.http_host, settings.http_port
+    server = Server(switch, home, switch.product, host=host, port=port)
+    server.start()
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 def open_door(
@@ -71,7 +93,7 @@ def open_door(
     project: Project,
     runtime: Runtime,
     reader: duckdb.DuckDBPyConnection,
-) -> Server:
+) -> ASGIApp:
     """The product's HTTP door over a second connection to its storage."""
     product = runtime.plan.product
     key = public_key(home)
@@ -96,8 +118,7 @@ def open_door(
         identifiers=project.identifiers,
         has_open_samples=is_loopback(settings.http_host),
     )
-    app = door_app(door, management)
-    return Server(app, home, product.id, host=settings.http_host, port=settings.http_port)
+    return door_app(door, management)
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ from mesh.control.service import Service
 from mesh.control.supervisor import Supervisor
 from mesh.errors import MeshError
 from mesh.home import Home, locked
-from mesh.observe.status import ask_status
+from mesh.observe.status import answers, ask_status
 from mesh.settings import Settings
 from mesh.wiring.external import external_admin
 
@@ -29,6 +29,7 @@ __all__ = ["READY", "supervise"]
 # What whoever started us in the background says when it has seen that all is ready.
 READY = b"ready\n"
 BACKBONE_TIMEOUT_S = 90.0
+ANSWER_TIMEOUT_S = 10.0
 PRODUCTS_TIMEOUT_S = 60.0
 
 
@@ -159,6 +160,7 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
             command=mesh_command(settings, home, name, arguments),
             is_ready=lambda name=name: is_running(home, name),  # type: ignore[misc]  # bound early
             address=lambda name=name: home.address(name),  # type: ignore[misc]  # bound early
+            answers=lambda name=name: is_alive(home, name),  # type: ignore[misc]  # bound early
         )
         for name, kind, arguments in own
     ]
@@ -207,3 +209,9 @@ def is_running(home: Home, name: str) -> bool:
     address = home.address(name)
     status = ask_status(address, 1.0) if address else None
     return status is not None and status.get("state") in ("running", "recovering", "paused")
+
+
+def is_alive(home: Home, name: str) -> bool:
+    """Whether the process answers at all, as far as it listens anywhere."""
+    address = home.address(name)
+    return address is None or answers(address, ANSWER_TIMEOUT_S)
