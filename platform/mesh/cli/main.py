@@ -30,6 +30,7 @@ COMMANDS = {
     "token": "mesh.cli.read:token",
     "pause": "mesh.cli.pause:pause",
     "resume": "mesh.cli.pause:resume",
+    "keyring": "mesh.cli.keyring:keyring",
     "run": "mesh.cli.run:run",
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",

@@ -19,8 +19,10 @@ from mesh.backbone.registry import Registry
 from mesh.errors import StorageError, Unreachable
 from mesh.product.engine import Engine
 from mesh.product.failpoints import reach
+from mesh.product.family_watch import FamilyWatch
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
+from mesh.product.listener import Listener
 from mesh.product.patience import Patience, ask
 from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
@@ -70,6 +72,8 @@ class Runtime:
         self.progress = Progress(offsets=storage.offsets)
         self.pause = pause or Pause()
         self._rest = Rest(self.pause, self._open_inputs, self._report)
+        self.watch: FamilyWatch | None = None
+        self.listener: Listener | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Run until *stop* is set; waits out an absent Kafka or registry.
@@ -96,6 +100,9 @@ class Runtime:
             if (waiting := self._rest.take(self._inputs, timeout_s)) is not None:
                 self.progress.lag = waiting
                 return 0
+            if self.watch is not None and (plan := self.watch.grown(self.plan)) is not None:
+                self._close_inputs()
+                self.plan, self._engine = plan, None
             if self._inputs is None:
                 self._inputs = self._start()
                 return 0
@@ -140,6 +147,7 @@ class Runtime:
         """Find out what was published last; the inputs after it, or None if told to stop."""
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
+            self._engine.states.listener = self.listener
             self._intakes = {
                 each.contract.topic: Intake(each, self._registry, self._engine.checker)
                 for each in self.plan.inputs
@@ -223,9 +231,8 @@ class Runtime:
 
     def _topics(self) -> list[str]:
         """The topics that the storage's bookkeeping is about."""
-        inputs = [each.contract.topic for each in self.plan.inputs]
-        outputs = [each.contract.topic for each in self.plan.outputs]
-        return [position_topic(self.plan.product), *inputs, *outputs]
+        ports = (*self.plan.inputs, *self.plan.outputs)
+        return [position_topic(self.plan.product), *(each.contract.topic for each in ports)]
 
     def _running_engine(self) -> Engine:
         assert self._engine is not None  # noqa: S101 - what `_start` makes, for the type checker
