@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mesh.contract.model import Contract, Field
 from mesh.errors import MeshError
 
-__all__ = ["keys"]
+__all__ = ["is_text", "keys"]
 
 _NO_KEY_KINDS = frozenset({"float32", "float64", "list", "struct"})
 _NOT_PLAIN_JSON = r'[\x00-\x1f"\\]'
@@ -77,3 +77,12 @@ def _escaped(text: pa.Array) -> pa.Array:
         return text
     escaped = [json.dumps(value, ensure_ascii=False)[1:-1] for value in text.to_pylist()]
     return pa.array(escaped, pa.string())
+
+
+def is_text(key: bytes) -> bool:
+    """Whether *key* is UTF-8."""
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

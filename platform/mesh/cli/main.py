@@ -30,6 +30,7 @@ COMMANDS = {
     "token": "mesh.cli.read:token",
     "pause": "mesh.cli.pause:pause",
     "resume": "mesh.cli.pause:resume",
+    "keyring": "mesh.cli.keyring:keyring",
     "run": "mesh.cli.run:run",
     "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",

@@ -19,6 +19,7 @@ __all__ = [
     "custom_properties",
     "duration_ms",
     "flag",
+    "how_long_kept",
     "text",
     "whole_number",
 ]
@@ -27,7 +28,7 @@ CONTRACT = frozenset(
     {"portKind", "partitions", "retention", "purpose", "access", "relation", "fairness"}
 )
 FIELD = frozenset({"identifier", "personal", "masked"})
-INPUT_PORT = frozenset({"system", "keep"})
+INPUT_PORT = frozenset({"system", "keep", "family"})
 _LEVELS = {"a contract": CONTRACT, "a field": FIELD, "an input port": INPUT_PORT}
 
 _RULE = "custom"
@@ -98,6 +99,14 @@ def flag(node: Node | None, report: Report) -> bool:
     if node is not None and not isinstance(node.value, bool):
         _fault(node, report, f"{shown(node.value)} is not true or false", "write true or false")
     return node is not None and node.value is True
+
+
+def how_long_kept(node: Node | None, report: Report) -> str:
+    """Return how long an input port keeps its rows; all, with a fault, where it is no time."""
+    if node is None or node.text in ("all", "none") or duration_ms(node.text):
+        return node.text if node else "all"
+    _fault(node, report, f"keep is {shown(node.value)}", "write all, none, or a duration as P90D")
+    return "all"
 
 
 def duration_ms(given: str) -> int | None:

@@ -18,13 +18,17 @@ _RULE = "identifiers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
-    """A kind of identifier. *format* is a regular expression that every value matches."""
+    """A kind of identifier. *format* is a regular expression that every value matches.
+
+    *standard* names one that says more than an expression can (`mesh.contract.standards`).
+    """
 
     name: str
     description: str
     owner: str
     is_personal: bool
     format: str | None = None
+    standard: str | None = None
 
 
 def load_identifiers(path: Path) -> Mapping[str, Identifier]:
@@ -53,6 +57,7 @@ def _checked(file: YamlFile, report: Report) -> dict[str, Identifier]:
             owner=node["owner"].text,
             is_personal=node["personal"].value is True,
             format=pattern or None,
+            standard=node["standard"].text or None,
         )
     return found
 

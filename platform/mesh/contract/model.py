@@ -11,7 +11,17 @@ from typing import Literal
 
 from mesh.contract.types import FieldType
 
-__all__ = ["Access", "Contract", "Field", "InputPort", "OutputPort", "PortKind", "Product", "Rule"]
+__all__ = [
+    "Access",
+    "Contract",
+    "Field",
+    "InputPort",
+    "OutputPort",
+    "PortKind",
+    "Product",
+    "Relation",
+    "Rule",
+]
 
 PortKind = Literal["event", "state"]
 Access = Literal["auto", "ask"]
@@ -45,6 +55,25 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """What the links of a port join: two types of identifier, and how many of each.
+
+    *name* is the port's, and names the relation in the whole mesh.
+    """
+
+    name: str
+    from_type: str
+    to_type: str
+    cardinality: str
+    meaning: str
+
+    @property
+    def role(self) -> str:
+        """In which role the one end has the other: the last word of the name."""
+        return self.name.rpartition("-")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What one port promises (ODCS 3.2.0), in the form that the rest of the mesh uses.
 
@@ -67,6 +96,7 @@ class Contract:
     access: Access
     path: Path
     document: dict[str, object] = field(repr=False, compare=False)
+    relation: Relation | None = None
 
     @property
     def major(self) -> int:
@@ -110,13 +140,15 @@ class Contract:
 class InputPort:
     """What a product reads: another product's port, or a staging topic that *system* writes.
 
-    *contract_id* is resolved by the project (`mesh.contract.project`).
+    *contract_id* is resolved by the project (`mesh.contract.project`). A port with a *family*
+    stands for all ports of a kind, whoever's they are, and has no contract of its own.
     """
 
     name: str
     contract_id: str
     system: str | None = None
     keep: str = "all"
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

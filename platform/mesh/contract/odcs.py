@@ -25,7 +25,7 @@ from mesh.contract.faults import Fault
 from mesh.contract.fields import read_fields
 from mesh.contract.model import Access, Contract, Field, PortKind, Rule
 from mesh.contract.names import TopicName, listed, parse_topic, parse_version, shown
-from mesh.contract.relation import check_fairness, check_relation
+from mesh.contract.relation import check_fairness, read_relation
 from mesh.contract.rowrules import RuleProblem, read_rules, rules_of
 from mesh.contract.schema_check import schema_faults
 from mesh.contract.types import duckdb_type
@@ -77,7 +77,7 @@ def _read(file: YamlFile, report: Report) -> Contract:
     topic = _topic(root, schema_object, report)
     fields = read_fields(schema_object, report)
     kind, retention_ms, custom = _port(root, report)
-    check_relation(custom.get("relation"), fields, report)
+    relation = read_relation(custom.get("relation"), topic.port, fields, report)
     check_fairness(custom.get("fairness"), fields, report)
     partitions = whole_number(custom.get("partitions"), low=1, high=MAX_PARTITIONS, report=report)
     access = choice(custom.get("access"), ("auto", "ask"), report)
@@ -98,6 +98,7 @@ def _read(file: YamlFile, report: Report) -> Contract:
         access=_ACCESS.get(access or "", "ask"),
         path=file.path,
         document=file.document,
+        relation=relation,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mesh.contract.custom import INPUT_PORT, custom_properties, duration_ms, text
+from mesh.contract.custom import INPUT_PORT, choice, custom_properties, how_long_kept, text
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.names import (
     is_email,
@@ -133,13 +133,18 @@ def _inputs(root: Node, contracts: Mapping[str, Contract], report: Report) -> tu
         custom = custom_properties(node, INPUT_PORT, report)
         system = text(custom.get("system"), report, kebab=True)
         given = node["contractId"]
-        _check_input(node, root["id"].text, contracts, report, is_staging=system is not None)
+        family = choice(custom.get("family"), ("relation",), report)
+        if family is None:
+            _check_input(node, root["id"].text, contracts, report, is_staging=system is not None)
+        elif given.is_given:
+            report.fault(given, "a family names no contract", "remove `contractId:`", rule=_RULE)
         ports.append(
             InputPort(
                 name=node["name"].text,
                 contract_id=given.text,
                 system=system,
-                keep=_keep(custom.get("keep"), report),
+                keep=how_long_kept(custom.get("keep"), report),
+                family=family,
             )
         )
     return tuple(ports)
@@ -214,14 +219,6 @@ def _check_contract(
         problem = f"{contract.topic} is not a {visibility} topic"
         report.fault(place, problem, f"let it begin with {visibility}.", rule=_RULE)
     return contract
-
-
-def _keep(node: Node | None, report: Report) -> str:
-    if node is None or node.text in ("all", "none") or duration_ms(node.text):
-        return node.text if node else "all"
-    remedy = "write all, none, or an ISO 8601 duration as P90D"
-    report.fault(node, f"keep is {shown(node.value)}", remedy, rule="custom")
-    return "all"
 
 
 def _check_unnamed(root: Node, contracts: Mapping[str, Contract], report: Report) -> None:

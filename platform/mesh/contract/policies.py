@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from mesh.contract.faults import Fault
 from mesh.contract.identifiers import Identifier
+from mesh.contract.links import link_faults, name_of
 from mesh.contract.model import Contract, Field, Product
 from mesh.contract.names import is_email, listed, nearest, to_snake
 from mesh.contract.odps import DESCRIPTOR
@@ -142,6 +143,34 @@ def reads_what_stays(product: Product, project: Project) -> Iterator[Finding]:
 
 _GOING = ("deprecated", "retired")
 
+
+def states_links(product: Product, _project: Project) -> Iterator[Finding]:
+    """The port of a relation has the one schema that all relation ports share."""
+    for port in product.outputs:
+        for problem, remedy in link_faults(port.contract):
+            where = ("schema", 0, "properties")
+            yield _finding("relation-links", port.contract.path, where, problem, remedy)
+
+
+def has_the_authority(product: Product, project: Project) -> Iterator[Finding]:
+    """A relation has one authority: no two products declare the same.
+
+    Files do not say who was there first, so both are told of the other.
+    """
+    others = [each for each in project.products.values() if each.id != product.id]
+    for contract in (each for each in product.contracts if each.relation):
+        name = name_of(contract)
+        for other in others:
+            if name in [name_of(each) for each in other.contracts if each.relation]:
+                yield _finding(
+                    "relation-authority",
+                    contract.path,
+                    ("id",),
+                    f"{other.id} has the authority over {name} already",
+                    f"read the port of {other.id}, or agree with {other.owner} who states it",
+                )
+
+
 POLICIES: tuple[Policy, ...] = (
     has_owner,
     holds_an_identifier,
@@ -150,6 +179,8 @@ POLICIES: tuple[Policy, ...] = (
     says_the_purpose,
     names_identifiers,
     reads_what_stays,
+    states_links,
+    has_the_authority,
 )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.contract.identifiers import Identifier, load_identifiers
+from mesh.contract.links import accepted_relations
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.names import listed, nearest
 from mesh.contract.odps import DESCRIPTOR, load_product
@@ -42,6 +43,13 @@ class Project:
         return {one.id: one for product in self.products.values() for one in product.contracts}
 
     @property
+    def relations(self) -> tuple[Contract, ...]:
+        """The accepted relation ports: of the fixed schema, and with one authority."""
+        return accepted_relations(
+            [port.contract for product in self.products.values() for port in product.outputs]
+        )
+
+    @property
     def systems(self) -> tuple[str, ...]:
         """The operational systems that write staging topics, by name."""
         return tuple(sorted({port.system for _, port in self._inputs() if port.system}))
@@ -66,6 +74,9 @@ class Project:
     def readers_of(self, contract: Contract) -> tuple[str, ...]:
         """Return the principals that may read: products with such an input port, and people."""
         products = {p.id for p, port in self._inputs() if port.contract_id == contract.id}
+        if contract in self.relations:
+            # A port that carries a relation grants itself to whoever reads them all.
+            products |= {p.id for p, port in self._inputs() if port.family == "relation"}
         people = {one.name for one in self.people.values() if one.is_granted(contract.id)}
         return tuple(sorted(products | people))
 
@@ -138,7 +149,7 @@ def _check_references(project: Project, report: Report) -> None:
     known = project.contracts
     for product in project.products.values():
         for index, port in enumerate(product.inputs):
-            if port.contract_id not in known:
+            if port.family is None and port.contract_id not in known:
                 file = read_yaml(product.folder / DESCRIPTOR)
                 place = Node(file, ("inputPorts", index, "contractId"), None)
                 _report_unknown(place, "contract", port.contract_id, known, report)

@@ -1,22 +1,24 @@
-"""Checks the two customProperties of a contract that are mappings: `relation` and `fairness`."""
+"""Reads the two customProperties of a contract that are mappings: `relation` and `fairness`."""
 
 from __future__ import annotations
 
-from mesh.contract.model import Field
+from mesh.contract.model import Field, Relation
 from mesh.contract.names import is_kebab, listed, nearest, shown
 from mesh.contract.yamlfile import Node, Report
 
-__all__ = ["check_fairness", "check_relation"]
+__all__ = ["check_fairness", "read_relation"]
 
 _RULE = "custom"
 _CARDINALITIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many")
 _RELATION_KEYS = ("from", "to", "cardinality", "meaning", "validFrom", "validTo")
 
 
-def check_relation(node: Node | None, fields: tuple[Field, ...], report: Report) -> None:
-    """Check a relation: two identifiers, their cardinality, valid time, and its meaning."""
+def read_relation(
+    node: Node | None, name: str, fields: tuple[Field, ...], report: Report
+) -> Relation | None:
+    """Read a relation: two identifiers, their cardinality, valid time, and its meaning."""
     if node is None or not _is_mapping(node, _RELATION_KEYS, report):
-        return
+        return None
     for key in ("from", "to"):
         if not is_kebab(node[key].text):
             _fault(node[key], report, f"`{key}` is {shown(node[key].value)}", "name an identifier")
@@ -28,6 +30,13 @@ def check_relation(node: Node | None, fields: tuple[Field, ...], report: Report)
     for key in ("validFrom", "validTo"):
         if node[key].is_given:
             _check_field(node[key], fields, report)
+    return Relation(
+        name=name,
+        from_type=node["from"].text,
+        to_type=node["to"].text,
+        cardinality=node["cardinality"].text,
+        meaning=" ".join(node["meaning"].text.split()),
+    )
 
 
 def check_fairness(node: Node | None, fields: tuple[Field, ...], report: Report) -> None:

@@ -13,7 +13,7 @@ from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import SettingsError
 from mesh.product.feed import feed_topic
-from mesh.product.plan import input_of, position_topic
+from mesh.product.plan import inputs_of, position_topic, rejected_topic_of
 
 __all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "rights_of"]
 
@@ -79,12 +79,13 @@ def product_rights(product: Product) -> Iterator[Right]:
 
 def input_rights(project: Project, product: Product, port: InputPort) -> Iterator[Right]:
     """What an input port lets its product read, and its system write."""
-    source = input_of(project, product, port)
-    yield from reading(product.id, source.contract.topic)
-    yield from writing(product.id, source.rejected_topic)
-    yield from reading(product.id, source.rejected_topic)
-    if port.system is not None:
-        yield from feeding(port.system, source.contract)
+    rejected = rejected_topic_of(project, product, port)
+    yield from writing(product.id, rejected)
+    yield from reading(product.id, rejected)
+    for source in inputs_of(project, product, port):
+        yield from reading(product.id, source.contract.topic)
+        if port.system is not None:
+            yield from feeding(port.system, source.contract)
 
 
 def feeding(system: str, contract: Contract) -> Iterator[Right]:

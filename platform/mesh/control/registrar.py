@@ -30,7 +30,7 @@ from mesh.contract.types import avro_schema
 from mesh.control.principals import SCHEMAS_TOPIC
 from mesh.errors import SchemaIncompatible
 from mesh.product.outbox import REJECTED_SCHEMA
-from mesh.product.plan import input_of
+from mesh.product.plan import rejected_topic_of
 
 __all__ = ["Verdict", "judge", "register", "rejected_topics", "require_compatible"]
 
@@ -163,7 +163,7 @@ def subjects_of(project: Project) -> Iterator[tuple[str, Schema]]:
 
 def rejected_topics(project: Project, product: Product) -> tuple[str, ...]:
     """Where a product puts what breaks a contract, an input port's or its own."""
-    inputs = [input_of(project, product, port).rejected_topic for port in product.inputs]
+    inputs = [rejected_topic_of(project, product, port) for port in product.inputs]
     return (*inputs, *(port.contract.rejected_topic for port in product.outputs))
 
 

@@ -69,7 +69,7 @@ def sources_of(plan: Plan, output: AnyOutput) -> Sources:
     """The relations that a port's query reads, with their contracts."""
     if isinstance(output, Output):
         return {output.query.relation: output.source.contract}
-    return {each.name: each.contract for each in plan.inputs if each.name in output.query.inputs}
+    return {name: kept for name, kept in plan.kept.items() if name in output.query.inputs}
 
 
 def run_file(output: AnyOutput, path: Path, sources: Sources) -> list[Outcome]:

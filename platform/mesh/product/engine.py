@@ -5,7 +5,7 @@ The DuckDB half of exactly-once. Not here: Kafka (`inputs`, `relay`) and the loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -80,20 +80,23 @@ class Engine:
             for arrival in arrivals
         ]
         with self._storage.transaction():
-            messages, changed = [no_messages()], {}
+            messages = [no_messages()]
+            changed: dict[str, list[pa.Table]] = {}
             for arrival, results in made:
                 if arrival.source.contract.kind == "state":
                     said, images = self._keep_state(arrival)
                 else:
                     said, images = self._keep(arrival, results)
                 messages += said
-                changed[arrival.source.name] = images
+                # The members of a family change one table.
+                changed.setdefault(arrival.source.name, []).append(images)
             if is_muted:
                 batches = [self._storage.save(no_messages(), offsets)]
             else:
-                states = self.states.change(changed, newest(arrivals)) if has_states else []
+                states = self.states.change(joined(changed), newest(arrivals)) if has_states else []
                 batches = self._save(states, pa.concat_tables(messages), offsets)
         self._storage.committed(batches[-1])
+        self.states.committed()
         return batches
 
     def compare(
@@ -121,6 +124,7 @@ class Engine:
             ]
             batches = self._save(messages, pa.concat_tables([no_messages(), *said]), {})
         self._storage.committed(batches[-1])
+        self.states.committed()
         return batches
 
     def _save(self, states: Sequence[pa.Table], events: pa.Table, offsets: Offsets) -> list[Batch]:
@@ -209,6 +213,11 @@ def with_origin(rows: pa.Table, causes: pa.Table) -> pa.Table:
     return kept.append_column("_partition", origin["partition"]).append_column(
         "_offset", origin["offset"]
     )
+
+
+def joined(changed: Mapping[str, Sequence[pa.Table]]) -> dict[str, pa.Table]:
+    """The images of every input, in one table each."""
+    return {name: pa.concat_tables(images) for name, images in changed.items()}
 
 
 def newest(arrivals: Sequence[Arrival]) -> pa.Table:

@@ -32,11 +32,12 @@ def erase(
     connection.execute(f"create or replace temp table _erased as {erased_rows(arrival.source)}")
     connection.unregister("_tombstones")
     table = f'"input".{quoted(arrival.source.name)}'
-    fields = ", ".join(f"i.{quoted(each.name)}" for each in arrival.source.contract.fields)
+    fields = ", ".join(f"i.{quoted(each.name)}" for each in arrival.source.kept.fields)
     images = connection.sql(
         f"select {fields} from {table} i semi join _erased using (_partition, _offset)"
+        f" where {is_of(arrival.source)}"
     ).to_arrow_table()
-    delete_from(storage, table)
+    delete_from(storage, table, is_of(arrival.source))
     messages = []
     for output, publisher in outputs:
         table = f"main.{quoted(output.contract.name)}"
@@ -81,13 +82,19 @@ def erased_rows(source: Input) -> str:
         f"select i._partition, i._offset, min(t.{CAUSE}) as {CAUSE}"
         f' from "input".{quoted(source.name)} i join _tombstones t'
         f" on {same} and i._partition = t._partition and i._offset < t._offset"
+        f" and {is_of(source)}"
         " group by all"
     )
 
 
-def delete_from(storage: Storage, table: str) -> None:
+def is_of(source: Input) -> str:
+    """SQL: which rows of an input's table are its own; a family's members share one."""
+    return "true" if source.member is None else f"topic = '{source.contract.topic}'"
+
+
+def delete_from(storage: Storage, table: str, which: str = "true") -> None:
     """Delete the rows of *table* that came from an erased one."""
     storage.connection.execute(
-        f"delete from {table} where (_partition, _offset) in"
+        f"delete from {table} where {which} and (_partition, _offset) in"
         " (select (_partition, _offset) from _erased)"
     )

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from confluent_kafka import Message
 
 from mesh.backbone.avro import Decoder, project
-from mesh.backbone.keys import keys
+from mesh.backbone.keys import is_text, keys
 from mesh.backbone.registry import Registry
 from mesh.backbone.wire import Unreadable, unframe
 from mesh.contract.model import Contract
@@ -31,7 +31,7 @@ from mesh.product.transform import CAUSE
 
 __all__ = ["Arrival", "Checker", "Deletion", "Intake"]
 
-MESSAGE, KEY, SCHEMA = "message", "key", "schema"
+MESSAGE, KEY, SCHEMA, IDENTIFIER = "message", "key", "schema", "identifier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +133,16 @@ class Intake:
         for each in violations:
             fault = Fault(field=each.field, rule=each.rule, reason=each.reason)
             faults.setdefault(arrived[CAUSE][each.row].as_py(), fault)
+        rows, causes = self._keyed(rows, messages, faults), causes_of(messages)
+        if self.source.member is not None:
+            rows, misfits = self.source.member.take(rows, causes)
+            for misfit in misfits:
+                fault = Fault(field=misfit.field, rule=IDENTIFIER, reason=misfit.reason)
+                faults[misfit.cause] = fault
         return Arrival(
             source=self.source,
-            rows=self._keyed(rows, messages, faults),
-            causes=causes_of(messages),
+            rows=rows,
+            causes=causes,
             deletions=self._checker.readable(deletions, self.source.contract, faults),
             rejections=tuple(rejection(messages[i], faults[i]) for i in sorted(faults)),
         )
@@ -235,12 +241,3 @@ def rejection(message: Message, fault: Fault) -> Rejection:
         reason=fault.reason,
         trace=trace_of(message),
     )
-
-
-def is_text(key: bytes) -> bool:
-    """Whether *key* is UTF-8."""
-    try:
-        key.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

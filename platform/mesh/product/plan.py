@@ -9,19 +9,38 @@ from mesh.contract.faults import Fault
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import InvalidFile
+from mesh.product.family import Family, Member, find_family, members_of
 from mesh.product.state_query import StateQuery, read_state_query
 from mesh.product.transform import EventQuery, read_event_query
 
-__all__ = ["Input", "Output", "Plan", "StateOutput", "input_of", "plan_product", "position_topic"]
+__all__ = [
+    "Input",
+    "Output",
+    "Plan",
+    "StateOutput",
+    "inputs_of",
+    "plan_product",
+    "position_topic",
+    "rejected_topic_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """An input port. *name* is what SQL calls it; what breaks its contract goes to *rejected*."""
+    """An input port. *name* is what SQL calls it; what breaks its contract goes to *rejected*.
+
+    The members of a family are inputs of one name, since they fill one table.
+    """
 
     name: str
     contract: Contract
     rejected_topic: str
+    member: Member | None = None
+
+    @property
+    def kept(self) -> Contract:
+        """What its table has: the contract's fields, or the family's."""
+        return self.contract if self.member is None else self.member.table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,13 @@ class Plan:
     inputs: tuple[Input, ...]
     events: tuple[Output, ...]
     states: tuple[StateOutput, ...] = ()
+    families: tuple[Family, ...] = ()
+
+    @property
+    def kept(self) -> dict[str, Contract]:
+        """What each input's table has, by the name that SQL calls it."""
+        tables = {each.name: each.table for each in self.families}
+        return {**{each.name: each.kept for each in self.inputs}, **tables}
 
     @property
     def outputs(self) -> tuple[Output | StateOutput, ...]:
@@ -83,7 +109,7 @@ class Plan:
     @property
     def tables(self) -> tuple[tuple[str, str, Contract], ...]:
         """Schema, name and contract of every table that the storage keeps."""
-        inputs = [("input", each.name, each.contract) for each in self.inputs]
+        inputs = [("input", name, contract) for name, contract in self.kept.items()]
         outputs = [("main", each.contract.name, each.contract) for each in self.outputs]
         return (*inputs, *outputs)
 
@@ -94,25 +120,39 @@ def plan_product(project: Project, product_id: str) -> Plan:
     Raises `WrongUse` where there is no such product, `InvalidFile` for faults in its SQL.
     """
     product = project.product(product_id)
-    sources = {each.name: each for each in (input_of(project, product, p) for p in product.inputs)}
+    inputs = [each for port in product.inputs for each in inputs_of(project, product, port)]
+    families = [find_family(product, port) for port in product.inputs if port.family]
+    sources = {each.name: each for each in inputs if each.member is None}
+    kept = {each.name: each.contract for each in sources.values()}
+    kept |= {each.name: each.table for each in families}
     events = [each for each in product.outputs if each.contract.kind == "event"]
     states = [each for each in product.outputs if each.contract.kind == "state"]
     return Plan(
         product=product,
-        inputs=tuple(sources.values()),
+        inputs=tuple(inputs),
         events=tuple(plan_output(port, sources) for port in events),
-        states=tuple(plan_state(port, sources) for port in states),
+        states=tuple(plan_state(port, kept) for port in states),
+        families=tuple(families),
     )
 
 
-def input_of(project: Project, product: Product, port: InputPort) -> Input:
-    """One input port with its contract."""
-    contract = project.input_contract(port)
-    return Input(
-        name=port.name.replace("-", "_"),
-        contract=contract,
-        rejected_topic=f"priv.{product.domain}.{product.id}.{port.name}.rejected.v{contract.major}",
+def inputs_of(project: Project, product: Product, port: InputPort) -> tuple[Input, ...]:
+    """One input port with its contract, or a family's members with theirs."""
+    topic = rejected_topic_of(project, product, port)
+    if port.family is None:
+        contract = project.input_contract(port)
+        return (Input(name=port.name.replace("-", "_"), contract=contract, rejected_topic=topic),)
+    family = find_family(product, port)
+    return tuple(
+        Input(name=family.name, contract=each.contract, rejected_topic=topic, member=each)
+        for each in members_of(family, project)
     )
+
+
+def rejected_topic_of(project: Project, product: Product, port: InputPort) -> str:
+    """Where a product puts what breaks the contract of an input port."""
+    major = 1 if port.family else project.input_contract(port).major
+    return f"priv.{product.domain}.{product.id}.{port.name}.rejected.v{major}"
 
 
 def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
@@ -131,10 +171,9 @@ def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
     return Output(port=port, source=source, query=query)
 
 
-def plan_state(port: OutputPort, sources: dict[str, Input]) -> StateOutput:
-    """A state port with its query, linted against the inputs."""
-    contracts = {name: each.contract for name, each in sources.items()}
-    query = read_state_query(port.sql_path, port.contract, contracts)
+def plan_state(port: OutputPort, kept: dict[str, Contract]) -> StateOutput:
+    """A state port with its query, linted against the inputs' tables."""
+    query = read_state_query(port.sql_path, port.contract, kept)
     return StateOutput(port=port, query=query)
 
 

@@ -20,9 +20,11 @@ from mesh.product.beacon import Beacon
 from mesh.product.duck import is_usable
 from mesh.product.engine import Engine
 from mesh.product.failpoints import reach
+from mesh.product.family_watch import FamilyWatch
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.life import Life
+from mesh.product.listener import Listener
 from mesh.product.patience import Patience, ask
 from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
@@ -74,6 +76,8 @@ class Runtime:
         self.progress = Progress(offsets=storage.offsets)
         self.pause = pause or Pause()
         self._rest = Rest(self.pause, self._open_inputs, self._report)
+        self.watch: FamilyWatch | None = None
+        self.listener: Listener | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Run until *stop* is set; waits out an absent Kafka or registry, and a full disk.
@@ -103,6 +107,10 @@ class Runtime:
             if (waiting := self._rest.take(self._inputs, timeout_s)) is not None:
                 self.progress.lag = waiting
                 return 0
+            if self.watch is not None and (plan := self.watch.grown(self.plan)) is not None:
+                self._close_inputs()
+                self.plan, self._engine = plan, None
+                self._life = Life(self._storage, plan)
             if self._inputs is None or self._life.is_overdue:
                 self._close_inputs()
                 self._inputs = self._start()
@@ -152,6 +160,7 @@ class Runtime:
         """Find out what was published last; the inputs after it, or None if told to stop."""
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
+            self._engine.states.listener = self.listener
             self._intakes = {
                 each.contract.topic: Intake(each, self._registry, self._engine.checker)
                 for each in self.plan.inputs

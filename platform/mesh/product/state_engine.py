@@ -20,6 +20,7 @@ from mesh.errors import InvalidFile
 from mesh.product.duck import is_full, quoted
 from mesh.product.erasure import tombstones
 from mesh.product.intake import Arrival, Checker
+from mesh.product.listener import Listener
 from mesh.product.outbox import OUTBOX, Publisher, constant
 from mesh.product.plan import Plan, StateOutput
 from mesh.product.publishers import publisher
@@ -56,9 +57,12 @@ class StateEngine:
         self._storage = storage
         self._reject = reject
         self._told: set[tuple[str, str, bytes | None]] = set()
+        self.listener: Listener | None = None
+        # What the listener is told once it is committed; None: all of it is other than before.
+        self._news: list[tuple[str, Change]] | None = []
         self._ports = [self._port(each, registry, checker) for each in plan.states]
         self._nothing = {
-            each.name: arrow_schema(each.contract).empty_table() for each in plan.inputs
+            name: arrow_schema(contract).empty_table() for name, contract in plan.kept.items()
         }
 
     def _port(self, output: StateOutput, registry: Registry, checker: Checker) -> Port:
@@ -75,12 +79,24 @@ class StateEngine:
         """
         found = {name: rows for name, rows in changed.items() if rows.num_rows}
         images = {**self._nothing, **found}
-        messages = []
+        messages, self._news = [], []
         for port in self._ports:
             if set(port.output.query.inputs) & set(found):
                 change = computed(port, lambda port=port: port.state.change(images))  # type: ignore[misc]  # bound early
                 messages += self._said(port, change, cause)
+                self._news.append((port.output.port.name, change))
         return messages
+
+    def committed(self) -> None:
+        """Tell the listener what the last batch changed, now that it is kept."""
+        news, self._news = self._news, []
+        if self.listener is None:
+            return
+        if news is None:
+            self.listener.replaced()
+            return
+        for name, change in news:
+            self.listener.changed(name, change.rows, change.gone)
 
     def stale(self) -> tuple[StateOutput, ...]:
         """The ports whose rows were not computed by the SQL and contract there are now."""
@@ -99,6 +115,7 @@ class StateEngine:
         self, output: StateOutput, published: Iterable[Arrival], cause: pa.Table
     ) -> list[pa.Table]:
         """Replace a port's table by what was *published*; the messages that make it true."""
+        self._news = None
         port = next(each for each in self._ports if each.output is output)
         lost = self._replace(port, published)
         change = computed(port, port.state.recompute)

@@ -114,20 +114,31 @@ class StatePort:
         if touched is None:
             return self._connection.sql(sql).to_arrow_table()
         sql += f" semi join {touched} using ({self._key_list()})"
-        name = self._query.key_input
-        if name is None:
+        narrowed = self._narrowed(touched)
+        if narrowed is None:
             return self._connection.sql(sql).to_arrow_table()
         # A temporary view hides the table of the same name; DuckDB does not push the keys
         # through joins and groups by itself.
-        table = f'{quoted(self._database)}."input".{quoted(name)}'
-        self._connection.execute(
-            f"create or replace temp view {quoted(name)} as"
-            f" select i.* from {table} i semi join {touched} using ({self._key_list()})"
-        )
+        name, rows = narrowed
+        self._connection.execute(f"create or replace temp view {quoted(name)} as {rows}")
         try:
             return self._connection.sql(sql).to_arrow_table()
         finally:
             self._connection.execute(f"drop view temp.{quoted(name)}")
+
+    def _narrowed(self, touched: str) -> tuple[str, str] | None:
+        """The input of which fewer rows are enough, and SQL that gives them."""
+        if self._query.needs is not None:
+            self._connection.execute(
+                f"create or replace temp table _needed as {self._query.needs.sql}"
+            )
+            return self._query.needs.input, "select * from _needed"
+        name = self._query.key_input
+        if name is None:
+            return None
+        table = f'{quoted(self._database)}."input".{quoted(name)}'
+        keys = self._key_list()
+        return name, f"select i.* from {table} i semi join {touched} using ({keys})"
 
     def _new_rows(self, old: str) -> str:
         """SQL: the fresh rows that are not in *old* as they are."""

@@ -33,6 +33,7 @@ from mesh.product.event_lint import (
     parse,
     tables_of,
 )
+from mesh.product.state_needs import Needs, read_needs
 
 __all__ = ["CHANGED", "StateQuery", "read_state_query"]
 
@@ -60,6 +61,7 @@ class StateQuery:
     inputs: tuple[str, ...]
     keys_sql: str | None = None
     key_input: str | None = None
+    needs: Needs | None = None
 
 
 def read_state_query(path: Path, contract: Contract, sources: Mapping[str, Contract]) -> StateQuery:
@@ -76,11 +78,14 @@ def read_state_query(path: Path, contract: Contract, sources: Mapping[str, Contr
         problems += column_faults(connection, sql, contract) if not problems else []
         keys_path = path.with_suffix(".keys.sql")
         keys = read_keys(connection, keys_path, contract) if keys_path.exists() else None
+        needs = read_needs(connection, path.with_suffix(".needs.sql"), contract, sources)
     key_input = key_input_of(keys, keys_path, tree, contract=contract, sources=sources)
     if problems:
         raise InvalidFile([fault(path, each) for each in sorted(set(problems))])
     inputs = tuple(sorted(tables_of(tree)))
-    return StateQuery(path=path, sql=sql, inputs=inputs, keys_sql=keys, key_input=key_input)
+    return StateQuery(
+        path=path, sql=sql, inputs=inputs, keys_sql=keys, key_input=key_input, needs=needs
+    )
 
 
 def read_query(path: Path) -> tuple[str, dict[str, object]]:

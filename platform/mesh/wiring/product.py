@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import duckdb
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mesh.backbone.endpoint import Principal, find_endpoint
@@ -19,15 +20,19 @@ from mesh.observe.metrics import figures
 from mesh.ports.app import door_app
 from mesh.ports.door import Door
 from mesh.ports.management import Management
+from mesh.ports.own import Own, Remembered
 from mesh.ports.serve import Server
 from mesh.ports.waiting import Switch
 from mesh.product.failpoints import arm
+from mesh.product.family_watch import FamilyWatch
+from mesh.product.listener import Listener
 from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
 from mesh.wiring.opening import run_with_room, stand_by
+from mesh.wiring.own import own_routes
 
 __all__ = ["run_product"]
 
@@ -53,6 +58,8 @@ def run_product(
     plan = plan_product(project, product)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
+    watch = FamilyWatch(settings.project, endpoint, principal, log)
+    plan = watch.first(plan)
     path = home.storage(product)
     pause = Pause(path.with_name("pause.json"))
     open_storage = partial(Storage.open, path, plan.tables)
@@ -66,7 +73,8 @@ def run_product(
         runtime = Runtime(
             plan, storage, endpoint=endpoint, principal=principal, log=log, pause=pause
         )
-        switch.app = open_door(settings, home, project, runtime, storage.reader())
+        runtime.watch = watch
+        switch.app = open_door(settings, home, project, runtime, storage.reader)
         runtime.run(stop)
 
     with listening(settings, home, switch) as address:
@@ -92,14 +100,14 @@ def open_door(
     home: Home,
     project: Project,
     runtime: Runtime,
-    reader: duckdb.DuckDBPyConnection,
+    reader: Callable[[], duckdb.DuckDBPyConnection],
 ) -> ASGIApp:
-    """The product's HTTP door over a second connection to its storage."""
+    """The product's HTTP door over further connections to its storage."""
     product = runtime.plan.product
     key = public_key(home)
     contracts = {each.port.name: each.contract for each in runtime.plan.outputs}
     door = Door(
-        reader,
+        reader(),
         contracts,
         readers={
             each.id: frozenset({*project.readers_of(each), product.id})
@@ -118,7 +126,9 @@ def open_door(
         identifiers=project.identifiers,
         has_open_samples=is_loopback(settings.http_host),
     )
-    return door_app(door, management)
+    app = door_app(door, management)
+    add_own(app, door, project, runtime, reader)
+    return app
 
 
 def is_loopback(host: str) -> bool:
@@ -127,6 +137,35 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def add_own(
+    app: FastAPI,
+    door: Door,
+    project: Project,
+    runtime: Runtime,
+    reader: Callable[[], duckdb.DuckDBPyConnection],
+) -> None:
+    """What the product itself answers at its door."""
+    routes = own_routes(runtime.plan.product)
+    if routes is None:
+        return
+
+    def listen(listener: Listener) -> None:
+        runtime.listener = listener
+
+    own = Own(
+        product=runtime.plan.product,
+        allow=Remembered(door.contract),
+        reader=reader,
+        listen=listen,
+        identifiers=project.identifiers,
+        relations=lambda: tuple(
+            each.member.relation for each in runtime.plan.inputs if each.member is not None
+        ),
+        offsets=lambda: runtime.progress.offsets,
+    )
+    app.include_router(routes(own))
 
 
 def describe(runtime: Runtime) -> Mapping[str, object]:

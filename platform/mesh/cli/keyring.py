@@ -1,0 +1,110 @@
+"""`mesh keyring`: what an identifier led to at an instant, and who says so.
+
+The key ring itself answers, at its own door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mesh.cli.app import App
+from mesh.cli.output import show_json, show_table
+from mesh.cli.read import get_token, reader
+from mesh.errors import MeshError, Refused, Unreachable, WrongUse
+
+__all__ = ["keyring"]
+
+PRODUCT, PORT = "key-ring", "key-ring.links"
+SHOWN = (
+    "relation", "from", "to", "valid_from", "valid_to", "authority", "topic", "partition",
+    "offset",
+)  # fmt: skip
+
+
+@click.group()
+def keyring() -> None:
+    r"""Ask the key ring which identifier belonged to which, and when.
+
+    \b
+    Example:
+      mesh keyring resolve --from phone:+12025550123 --to contract
+    """
+
+
+@keyring.command()
+@click.option("--from", "start", required=True, metavar="TYPE:VALUE", help="What is known.")
+@click.option("--to", "end", required=True, metavar="TYPE", help="The type that is asked for.")
+@click.option("--role", help="In which role: holder, user, payer, administrator, resident, …")
+@click.option("--at", help="As of which instant, in ISO 8601 [now].")
+@click.option("--known-at", help="By what was known at this instant [all that is known].")
+@click.option("--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first granted].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def resolve(
+    app: App,
+    *,
+    start: str,
+    end: str,
+    role: str | None,
+    at: str | None,
+    known_at: str | None,
+    principal: str | None,
+    as_json: bool,
+) -> None:
+    r"""Resolve an identifier into another, with the links that lead there and who states each.
+
+    A person is always meant in a role, so `--to person` needs `--role`. There is no customer.
+
+    \b
+    Example:
+      mesh keyring resolve --from phone:+12025550123 --to contract --at 2026-03-01
+      mesh keyring resolve --from phone:+12025550123 --to person --role payer --json
+    """
+    asked = {"from": start, "to": end, "role": role, "at": at, "known_at": known_at}
+    who = principal or reader(app, app.project.contract(PORT))
+    document = ask(app, {name: text for name, text in asked.items() if text}, who)
+    if as_json:
+        show_json(document)
+        return
+    click.echo(sentence(document))
+    if document["path"]:
+        show_table(SHOWN, [[hop[name] for name in SHOWN] for hop in document["path"]])
+
+
+def ask(app: App, asked: Mapping[str, str], principal: str) -> Mapping[str, Any]:
+    """Ask the key ring's door.
+
+    Raises `WrongUse` where the question must say more, `Refused` for whoever is not granted.
+    """
+    import httpx
+
+    url = f"{app.address(PRODUCT)}/resolve"
+    headers = {"Authorization": f"Bearer {get_token(app, principal)}"}
+    try:
+        response = httpx.get(url, params=asked, headers=headers, timeout=30, trust_env=False)
+        document: Mapping[str, Any] = response.json()
+    except httpx.HTTPError as error:
+        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
+    except ValueError as error:
+        raise MeshError(f"{url} did not answer with JSON") from error
+    if response.is_success:
+        return document
+    detail = str(document.get("detail", response.status_code))
+    kinds = {401: Refused, 403: Refused, 422: WrongUse}
+    raise kinds.get(response.status_code, MeshError)(detail)
+
+
+def sentence(document: Mapping[str, Any]) -> str:
+    """The answer in words."""
+    if document["state"] == "known":
+        return str(document["answer"])
+    if document["state"] == "ambiguous":
+        return f"ambiguous, any of: {', '.join(document['candidates'])}"
+    reached = document["reached"]
+    return (
+        f"not known: nothing leads on from {reached['type']} {', '.join(reached['ids'])}"
+        f" as of {document['at']}"
+    )
