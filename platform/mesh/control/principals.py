@@ -83,6 +83,8 @@ def input_rights(project: Project, product: Product, port: InputPort) -> Iterato
     yield from reading(product.id, source.contract.topic)
     yield from writing(product.id, source.rejected_topic)
     yield from reading(product.id, source.rejected_topic)
+    yield from writing(product.id, source.retry_topic)
+    yield from reading(product.id, source.retry_topic)
     if port.system is not None:
         yield from feeding(port.system, source.contract)
 

@@ -127,5 +127,7 @@ def topics_of(project: Project) -> Iterator[Topic]:
         for name in rejected_topics(project, product):
             yield rejected_topic(name)
         for port in product.inputs:
+            # Kept as long as what it repeats.
+            yield rejected_topic(input_of(project, product, port).retry_topic)
             if port.system is not None:
                 yield single_topic(feed_topic(project.input_contract(port)))

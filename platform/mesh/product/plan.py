@@ -23,6 +23,11 @@ class Input:
     contract: Contract
     rejected_topic: str
 
+    @property
+    def retry_topic(self) -> str:
+        """Where its owner puts what is to be taken in once more."""
+        return self.rejected_topic.replace(".rejected.", ".retry.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:

@@ -23,6 +23,7 @@ from mesh.product.offsets import before
 from mesh.product.plan import Input, Plan, StateOutput
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.rejection import Rejection
+from mesh.product.retry import retry_contract
 from mesh.product.storage import Storage
 
 __all__ = ["Recovery"]
@@ -59,7 +60,13 @@ class Recovery:
         position. None if *stop* was set before it got there. *tell* is told lag and news.
         """
         self._check_not_ahead(position)
-        self._storage.forget([(each.name, each.contract.topic) for each in self._plan.state_inputs])
+        self._storage.forget(
+            [
+                (each.name, topic)
+                for each in self._plan.state_inputs
+                for topic in (each.contract.topic, each.retry_topic)
+            ]
+        )
         contracts = [each.contract for each in self._plan.inputs]
         inputs = self._open(contracts, self._storage.offsets)
         try:
@@ -79,7 +86,31 @@ class Recovery:
                     reach("recovering")
         finally:
             inputs.close()
+        if not self._replayed(position, stop, tell):
+            return None
         return self._engine.compare(self._plan.states, self._published, position, unsaid)
+
+    def _replayed(self, position: Position, stop: threading.Event, tell: Tell) -> bool:
+        """Take in, muted, what was replayed before *position*, now that its originals were read.
+
+        Whether it got there before *stop* was set.
+        """
+        sources = {each.retry_topic: each for each in self._plan.inputs}
+        ends = {topic: each for topic, each in position.offsets.items() if topic in sources}
+        contracts = [retry_contract(sources[topic]) for topic in ends]
+        if not contracts:
+            return True
+        inputs = self._open(contracts, self._storage.offsets)
+        try:
+            inputs.check_holds(ends)
+            for arrivals, offsets in self._arrivals(inputs, ends, tell):
+                if stop.is_set():
+                    return False
+                if offsets:
+                    self._engine.take_in(arrivals, offsets, is_muted=True)
+        finally:
+            inputs.close()
+        return True
 
     def refresh(self, stop: threading.Event, tell: Tell) -> Iterator[Batch]:
         """Make state ports true whose query or contract is new or other; yields what to publish.
@@ -135,7 +166,8 @@ class Recovery:
             inputs.close()
 
     def _open(self, contracts: Sequence[Contract], offsets: Offsets) -> Inputs:
-        return Inputs(self._endpoint, self._principal, contracts, offsets)
+        retries = {each.retry_topic for each in self._plan.inputs}
+        return Inputs(self._endpoint, self._principal, contracts, offsets, retries)
 
     def _check_not_ahead(self, position: Position) -> None:
         """Raise where the storage has taken in what the published position never saw."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from confluent_kafka import Message
 
@@ -26,12 +25,14 @@ from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
 from mesh.product.position import Batch, Position
 from mesh.product.progress import Progress
+from mesh.product.quarantine import Quarantine
 from mesh.product.recovery import Recovery
 from mesh.product.relay import Relay, RelayFailed
+from mesh.product.retry import Retries, in_turn, retry_contract
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids
 
-__all__ = ["Progress", "Runtime"]
+__all__ = ["Runtime"]
 
 POLL_S = 0.1
 RETRY_S = 1.0
@@ -61,9 +62,11 @@ class Runtime:
             source=f"/{product.domain}/{product.id}",
         )
         self._registry = Registry(endpoint)
+        self._quarantine = Quarantine(plan, endpoint, principal, self._registry)
         self._engine: Engine | None = None
         self._inputs: Inputs | None = None
-        self._intakes: dict[str, Intake] = {}
+        self._intakes: dict[str, Intake | Retries] = {}
+        self._retries = {each.retry_topic for each in plan.inputs}
         self._has_published = False
         self._stop = threading.Event()
         self.patience = Patience()
@@ -124,28 +127,34 @@ class Runtime:
                 ask(inputs.consumers.values())
             return 0
         self.patience.heard()
-        arrivals = self._read(drained)
-        batches = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
-        reach("storage-committed")
-        self._arrived(max(each.causes["time"][-1].as_py() for each in arrivals))
-        for batch in batches:
-            self._publish(batch)
+        for part in in_turn(drained, self._retries):
+            arrivals = self._read(part)
+            is_replay = not self._retries.isdisjoint(part)
+            batches = self._running_engine().take_in(arrivals, inputs.next_offsets(part))
+            reach("storage-committed")
+            if not is_replay:
+                newest = max(each.causes["time"][-1].as_py() for each in arrivals)
+                self.progress.arrived(newest, self._storage.offsets)
+            for batch in batches:
+                self._publish(batch, is_silent_too=is_replay)
         self.progress.lag = inputs.lag()
         return sum(map(len, drained.values()))
 
     def _read(self, drained: dict[str, list[Message]]) -> list[Arrival]:
-        return [self._intakes[topic].read(messages) for topic, messages in drained.items()]
+        parts = [self._intakes[topic].arrivals(messages) for topic, messages in drained.items()]
+        return [arrival for part in parts for arrival in part]
 
     def _start(self) -> Inputs | None:
         """Find out what was published last; the inputs after it, or None if told to stop."""
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
-            self._intakes = {
-                each.contract.topic: Intake(each, self._registry, self._engine.checker)
-                for each in self.plan.inputs
-            }
+            for each in self.plan.inputs:
+                intake = Intake(each, self._registry, self._engine.checker)
+                self._intakes[each.contract.topic] = intake
+                self._intakes[each.retry_topic] = Retries(intake)
         position = self._relay.open(self._stop.is_set)
         self._storage.recognize(topic_ids(self._endpoint, self._principal, self._topics()))
+        self._engine.replays.remember(self._quarantine, position)
         if position is None:
             self._check_never_published()
         elif not self._storage.knows(position) and not self._recover(position):
@@ -165,8 +174,9 @@ class Runtime:
         self._report("running", "")
         return inputs
 
-    def _publish(self, batch: Batch) -> None:
-        if batch.outbox.num_rows:
+    def _publish(self, batch: Batch, *, is_silent_too: bool = False) -> None:
+        """Publish a batch; one that says nothing only where its position is waited for."""
+        if batch.outbox.num_rows or is_silent_too:
             with self.patience.asking():
                 self._relay.publish(batch)
             self._storage.published = batch.position
@@ -214,7 +224,9 @@ class Runtime:
 
     def _open_inputs(self) -> Inputs:
         contracts = [each.contract for each in self.plan.inputs]
-        return Inputs(self._endpoint, self._principal, contracts, self._storage.offsets)
+        contracts += [retry_contract(each) for each in self.plan.inputs]
+        offsets, may_lose = self._storage.offsets, self._retries
+        return Inputs(self._endpoint, self._principal, contracts, offsets, may_lose)
 
     def _close_inputs(self) -> None:
         if self._inputs is not None:
@@ -225,17 +237,11 @@ class Runtime:
         """The topics that the storage's bookkeeping is about."""
         inputs = [each.contract.topic for each in self.plan.inputs]
         outputs = [each.contract.topic for each in self.plan.outputs]
-        return [position_topic(self.plan.product), *inputs, *outputs]
+        return [position_topic(self.plan.product), *inputs, *outputs, *self._retries]
 
     def _running_engine(self) -> Engine:
         assert self._engine is not None  # noqa: S101 - what `_start` makes, for the type checker
         return self._engine
-
-    def _arrived(self, newest: datetime) -> None:
-        now = datetime.now(UTC)
-        self.progress.last_arrival_at = now
-        self.progress.freshness_s = max(0.0, (now - newest).total_seconds())
-        self.progress.offsets = self._storage.offsets
 
     def _report(self, state: str, reason: str) -> None:
         if (state, reason) != (self.progress.state, self.progress.reason):
