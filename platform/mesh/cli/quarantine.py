@@ -6,8 +6,9 @@ aside is as it came, personal data too.
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mesh.cli.app import App
-from mesh.cli.output import Steps, printable, show_json, show_table, steps
+from mesh.cli.output import Steps, printable, said, show_json, show_table, steps
 from mesh.cli.quarantine_show import as_document, show_entry, show_outcomes
 from mesh.errors import MeshError, NotRunning, WrongUse
 
@@ -79,6 +80,7 @@ def list_entries(app: App, product: str | None, *, port: str | None, as_json: bo
         for name in [product] if product else with_secrets(app):
             with open_quarantine(app, name) as session:
                 found += [e for e in session.entries(progress) if is_port(e, port)]
+    found.sort(key=lambda each: (each.product, each.port, each.origin))
     if as_json:
         show_json([as_document(each) for each in found])
         return
@@ -86,7 +88,7 @@ def list_entries(app: App, product: str | None, *, port: str | None, as_json: bo
         click.echo("nothing is set aside")
         return
     rows = [as_document(each) for each in found]
-    show_table(COLUMNS, [[printable(cell(row[name])) for name in COLUMNS] for row in rows])
+    show_table(COLUMNS, [[cell(row, name) for name in COLUMNS] for row in rows])
 
 
 @quarantine.command("show")
@@ -121,9 +123,9 @@ def show(app: App, entry_id: str, *, as_json: bool) -> None:
 @click.option("--all", "is_all", is_flag=True, help="All that wait or were rejected again.")
 @click.option("--rule", help="All of those that broke this rule.")
 @JSON
-@click.pass_context
+@click.pass_obj
 def replay(
-    context: click.Context,
+    app: App,
     product: str,
     ids: tuple[str, ...],
     *,
@@ -144,7 +146,6 @@ def replay(
       mesh quarantine replay call-center --rule queue.enum
       mesh quarantine replay call-center --all --json
     """
-    app: App = context.obj
     if (bool(ids) + is_all + (rule is not None)) != 1:
         raise WrongUse("say what to replay: one or more IDs, or --all, or --rule RULE")
 
@@ -159,7 +160,7 @@ def replay(
     is_ok = show_outcomes(found, refused, as_json=as_json)
     if not is_running and any(each.state == "asked" for each in found):
         click.echo(f"{product} is not running: it takes them in at its next start", err=True)
-    context.exit(0 if is_ok else 1)
+    sys.exit(0 if is_ok else 1)
 
 
 def replay_entries(
@@ -237,8 +238,7 @@ def by_id(product: str, entries: Sequence[Entry], ids: Sequence[str]) -> list[En
     return [known[each] for each in dict.fromkeys(ids)]
 
 
-def cell(value: object) -> str:
-    """A value of a document in a table."""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    return "" if value is None else str(value)
+def cell(document: Mapping[str, object], name: str) -> str:
+    """A value of a document in a table, which has no room for parts of seconds."""
+    text = said(document, name)
+    return f"{text[:19]}Z" if name == "rejected_at" else printable(text)

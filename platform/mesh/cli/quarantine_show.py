@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +38,7 @@ def as_document(entry: Entry) -> dict[str, object]:
         "rule": entry.rule,
         "field": entry.field,
         "reason": entry.reason,
-        "rejected_at": entry.rejected_at,
+        "rejected_at": instant(entry.rejected_at),
         "state": entry.state,
         "size": entry.size,
         "is_whole": entry.is_whole,
@@ -53,7 +54,7 @@ def show_entry(entry: Entry, original: Original | None, *, as_json: bool) -> Non
     framed = unframe(value or b"")
     document = as_document(entry) | {
         "schema_id": None if isinstance(framed, Unreadable) else framed[0],
-        "sent_at": None if original is None else original.sent_at,
+        "sent_at": None if original is None else instant(original.sent_at),
         "traceparent": None if original is None else original.trace,
         "key_hex": None if key is None else key.hex(),
         "key_text": text_of(key),
@@ -96,6 +97,11 @@ def show_outcomes(found: Sequence[Entry], refused: Mapping[str, str], *, as_json
     summary += f"{', ' if summary else ''}{len(refused):,} refused" if refused else ""
     click.echo(summary or "nothing waits to be replayed")
     return not refused and not counts["rejected again"]
+
+
+def instant(at: datetime) -> str:
+    """An instant as JSON has it."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def is_through(document: Mapping[str, object]) -> bool:
