@@ -6,7 +6,7 @@ import shutil
 import time
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import OFFSET_END, KafkaError, TopicPartition
 
 from mesh.backbone.wire import frame
 from mesh.contract.types import avro_schema
@@ -304,6 +304,24 @@ def test_a_storage_from_before_a_replay_has_it_once_and_not_what_was_erased_sinc
     assert stored_ids(workbench) == expected
     assert stored_ids(workbench, "input", "finished_calls") == expected
     assert len(published(workbench)) == len(expected) + 2  # the erased call, and its tombstone
+
+
+def test_asks_that_retention_has_taken_do_not_stop_the_product(workbench):
+    send_among_good(workbench, of_a_new_queue(workbench))
+    allow_the_queue(workbench)
+    ask(workbench)
+    run(workbench, 1)
+    ask(workbench, PRODUCT, *entries(workbench))
+    source = plan_product(workbench.project(), PRODUCT).inputs[0]
+    client = workbench.backbone.administrator()._client
+    everything = TopicPartition(source.retry_topic, 0, OFFSET_END)
+    client.delete_records([everything])[everything].result()
+
+    run(workbench, 0)
+    workbench.home.storage(PRODUCT).unlink()
+    run(workbench, 0)
+
+    assert published_ids(workbench) == sorted(ALL)
 
 
 # Rows that we made ourselves.
