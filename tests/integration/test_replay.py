@@ -242,10 +242,10 @@ def test_a_product_that_dies_in_a_replay_puts_it_through_once(workbench, point):
 
 
 def test_a_product_that_is_killed_again_and_again_in_its_replays_puts_each_through_once(workbench):
-    bad = [of_a_new_queue(workbench, number) for number in range(50, 90)]
+    bad = [of_a_new_queue(workbench, number) for number in range(50, 70)]
     send_among_good(workbench, *bad)
     allow_the_queue(workbench)
-    for start in range(0, 40, 10):
+    for start in range(0, 20, 10):
         ask(workbench, PRODUCT, *entries(workbench)[start : start + 10])
         with process(workbench, "run", PRODUCT) as (child, log):
             while b" running" not in log.read_bytes():
@@ -256,9 +256,9 @@ def test_a_product_that_is_killed_again_and_again_in_its_replays_puts_each_throu
             child.wait()
     ask(workbench)
 
-    run(workbench, 40)
+    run(workbench, 20)
 
-    assert_once(workbench, 40)
+    assert_once(workbench, 20)
     assert set(states(workbench)) == {"replayed"}
 
 
