@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +9,17 @@ from mesh.product.asking import Asking
 from mesh.product.plan import plan_product
 from mesh.product.quarantine import Entry, Quarantine
 from mesh.testing import Workbench
-from tests.stream import CALLS, PRODUCT, calls, message, messages, run
+from tests.stream import (
+    CALLS,
+    PRODUCT,
+    calls,
+    ids_of,
+    message,
+    messages,
+    published_ids,
+    run,
+    stored_ids,
+)
 
 GOOD = calls(3)
 
@@ -81,7 +88,10 @@ def said_of(bench: Workbench, place: tuple[int, int], port: str = CALLS) -> list
     return [each for each in found if each["ce_id"].decode().startswith(mark)]
 
 
-@contextmanager
-def since() -> Iterator[list[datetime]]:
-    """The moment at which the block began."""
-    yield [datetime.now(UTC)]
+def assert_once(bench, many: int = 1) -> None:
+    """The good calls and the *many* replayed ones are stored and published, each once."""
+    expected = sorted([*ids_of(calls(3)), *ids_of(calls(many, 50))])
+
+    assert published_ids(bench) == expected
+    assert stored_ids(bench) == expected
+    assert stored_ids(bench, "input", "finished_calls") == expected

@@ -17,6 +17,7 @@ from mesh.testing.messages import send_all
 from tests.replays import (
     allow_the_queue,
     ask,
+    assert_once,
     entries,
     of_a_new_queue,
     put,
@@ -26,7 +27,6 @@ from tests.replays import (
     states,
 )
 from tests.stream import (
-    CALLS,
     PRODUCT,
     STAGING,
     FaultyRelay,
@@ -46,15 +46,6 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 ALL = ids_of(calls(3)) + ids_of(calls(1, 50))
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-
-
-def assert_once(bench, many: int = 1) -> None:
-    """The good calls and the *many* replayed ones are stored and published, each once."""
-    expected = sorted([*ids_of(calls(3)), *ids_of(calls(many, 50))])
-
-    assert published_ids(bench) == expected
-    assert stored_ids(bench) == expected
-    assert stored_ids(bench, "input", "finished_calls") == expected
 
 
 # What is set aside, and what becomes of it.
@@ -322,58 +313,3 @@ def test_asks_that_retention_has_taken_do_not_stop_the_product(workbench):
     run(workbench, 0)
 
     assert published_ids(workbench) == sorted(ALL)
-
-
-# Rows that we made ourselves.
-
-
-def test_a_query_that_is_mended_lets_its_row_through_once(workbench):
-    sql = put(workbench, "calls.sql", "        queue,\n", "        queue_checked as queue,\n")
-    put(
-        workbench,
-        "calls.sql",
-        "select * from new_finished_calls",
-        "select *, case when queue = 'nonsense' then cast('x' || queue as integer)::varchar"
-        " else queue end as queue_checked from new_finished_calls",
-    )
-    allow_the_queue(workbench)
-    (place,) = send_among_good(workbench, of_a_new_queue(workbench))
-    assert [(e.port, e.rule) for e in entries(workbench)] == [(CALLS, "sql")]
-    sql.write_text(sql.read_text().replace("queue_checked as queue", "queue"))
-    put(workbench, "calls.sql", "cast('x' || queue as integer)::varchar", "queue")
-    assert ask(workbench) == {}
-    assert ask(workbench) == {}
-
-    run(workbench, 2)
-
-    assert_once(workbench)
-    assert states(workbench) == ["replayed"]
-    assert [each["ce_id"][-2:] for each in said_of(workbench, place)] == [b"/0"]
-
-
-def test_of_a_cause_only_the_rows_that_are_missing_are_published(workbench):
-    put(
-        workbench,
-        "calls.sql",
-        "select * from new_finished_calls",
-        "select * replace (concat(left(call_id::varchar, 35), unnest(['a', 'b', 'c']))::uuid"
-        " as call_id), generate_subscripts(['a', 'b', 'c'], 1) as part from new_finished_calls",
-    )
-    put(workbench, "calls.sql", "as duration_s\n", "+ part as duration_s\n")
-    row = calls(1, 50).to_pylist()[0]
-    row["ended_at"] = row["started_at"]
-    minimum = ("contracts/calls.odcs.yaml", "minimum: 0", "minimum: 2")
-    put(workbench, *minimum)
-    (place,) = send_among_good(workbench, message(workbench, row))
-    assert len(said_of(workbench, place)) == 2
-    put(workbench, minimum[0], minimum[2], minimum[1])
-    ask(workbench)
-
-    run(workbench, 1)
-
-    assert states(workbench) == ["replayed"]
-    ids = sorted(each["ce_id"][-2:] for each in said_of(workbench, place))
-    assert ids == [b"/0", b"/1", b"/2"]
-    parts = [each for each in published_ids(workbench) if each[:35] == row["call_id"][:35]]
-    assert sorted(each[-1] for each in parts) == ["a", "b", "c"]
-    assert sorted(stored_ids(workbench)) == published_ids(workbench)
