@@ -223,7 +223,7 @@ def runs(app: App, product: str) -> bool:
 
 def is_port(entry: Entry, port: str | None) -> bool:
     """Whether *entry* is of *port*, a name or a contract's id; of all where it is None."""
-    return port is None or port in (entry.port, entry.port.split(".")[-1])
+    return port is None or port in (entry.port, entry.port.split(".")[1])
 
 
 def by_id(product: str, entries: Sequence[Entry], ids: Sequence[str]) -> list[Entry]:

@@ -18,7 +18,7 @@ from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
 from mesh.home import Home
 from mesh.product.feed import feed_topic
-from mesh.product.plan import position_topic
+from mesh.product.plan import input_of, position_topic
 
 __all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "topics_of"]
 
