@@ -41,12 +41,13 @@ class Session:
     asking: Asking
 
     def entries(self, progress: Steps) -> list[Entry]:
-        """All entries that are not past their time."""
+        """All entries that are not past their time, in order of port and origin."""
         now = datetime.now(UTC)
         tell: Callable[[int], None] = lambda count: progress.say(  # noqa: E731 - one expression
             f"{self.product}: {count:,} rejections read"
         )
-        return [each for each in self.quarantine.entries(tell) if each.is_kept(now)]
+        found = [each for each in self.quarantine.entries(tell) if each.is_kept(now)]
+        return sorted(found, key=lambda each: each.name)
 
 
 @click.group()
@@ -80,7 +81,6 @@ def list_entries(app: App, product: str | None, *, port: str | None, as_json: bo
         for name in [product] if product else with_secrets(app):
             with open_quarantine(app, name) as session:
                 found += [e for e in session.entries(progress) if is_port(e, port)]
-    found.sort(key=lambda each: (each.product, each.port, each.origin))
     if as_json:
         show_json([as_document(each) for each in found])
         return
