@@ -15,6 +15,7 @@ from mesh.cli.demo_checks import arrived, call_center, check, services
 from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_kill import KILLED, kill
+from mesh.cli.demo_quarantine import break_a_message
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
 from mesh.cli.read import fetch_rows, find_port
@@ -196,6 +197,11 @@ STEPS = (
         title="Feed the same calls once more",
         command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
         act=feed_again,
+    ),
+    Step(
+        title="Send a message that is cut short",
+        command="mesh quarantine list call-center",
+        act=break_a_message,
     ),
     Step(
         title="Write to topics of others, each with its own real secret",

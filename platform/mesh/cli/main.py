@@ -36,6 +36,7 @@ COMMANDS = {
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",
     "product": "mesh.cli.product:product",
+    "quarantine": "mesh.cli.quarantine:quarantine",
     "topics": "mesh.cli.topics:topics",
     "drill": "mesh.cli.drill:drill",
     "provision": "mesh.cli.topics:provision",

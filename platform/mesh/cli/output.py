@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -12,13 +13,19 @@ from contextlib import contextmanager
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Steps", "said", "show_json", "show_table", "steps"]
+__all__ = ["Steps", "printable", "said", "show_json", "show_table", "steps"]
+
+
+# What JSON leaves as it is: C1 controls, marks of direction, separators of lines.
+UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def show_json(document: object) -> None:
-    """Print a JSON document."""
-    click.echo(json.dumps(document, indent=2, default=str, ensure_ascii=False))
+    """Print a JSON document, in which no text moves a terminal's cursor or turns its writing."""
+    text = json.dumps(document, indent=2, default=str, ensure_ascii=False)
+    click.echo(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -28,11 +35,17 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        # As text, since a value may hold what looks like rich's markup.
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
     with console.capture() as capture:
         console.print(table)
     # Cells are padded to the column's width, and nobody wants spaces at a line's end.
     click.echo("\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()))
+
+
+def printable(text: str) -> str:
+    """*text* from outside, in which nothing moves a terminal's cursor or turns its writing."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 class Steps:

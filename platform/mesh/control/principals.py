@@ -13,7 +13,7 @@ from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import SettingsError
 from mesh.product.feed import feed_topic
-from mesh.product.plan import inputs_of, position_topic, rejected_topic_of
+from mesh.product.plan import inputs_of, position_topic, rejected_topic_of, retry_topic_of
 
 __all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "rights_of"]
 
@@ -80,8 +80,9 @@ def product_rights(product: Product) -> Iterator[Right]:
 def input_rights(project: Project, product: Product, port: InputPort) -> Iterator[Right]:
     """What an input port lets its product read, and its system write."""
     rejected = rejected_topic_of(project, product, port)
-    yield from writing(product.id, rejected)
-    yield from reading(product.id, rejected)
+    for topic in (rejected, retry_topic_of(rejected)):
+        yield from writing(product.id, topic)
+        yield from reading(product.id, topic)
     for source in inputs_of(project, product, port):
         yield from reading(product.id, source.contract.topic)
         if port.system is not None:

@@ -18,7 +18,7 @@ from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
 from mesh.home import Home
 from mesh.product.feed import feed_topic
-from mesh.product.plan import position_topic
+from mesh.product.plan import position_topic, rejected_topic_of, retry_topic_of
 
 __all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "topics_of"]
 
@@ -127,5 +127,7 @@ def topics_of(project: Project) -> Iterator[Topic]:
         for name in rejected_topics(project, product):
             yield rejected_topic(name)
         for port in product.inputs:
+            # Kept as long as what it repeats.
+            yield rejected_topic(retry_topic_of(rejected_topic_of(project, product, port)))
             if port.system is not None:
                 yield single_topic(feed_topic(project.input_contract(port)))

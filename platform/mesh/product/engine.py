@@ -6,7 +6,6 @@ The DuckDB half of exactly-once. Not here: Kafka (`inputs`, `relay`) and the loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from mesh.product.causes import CAUSES
 from mesh.product.duck import connect_memory, quoted
 from mesh.product.erasure import erase, tombstones
 from mesh.product.intake import Arrival, Checker
+from mesh.product.made import Made, with_keys
 from mesh.product.outbox import (
     no_messages,
     too_large,
@@ -25,6 +25,7 @@ from mesh.product.plan import Input, Output, Plan, StateOutput
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.publishers import publisher, rejector
 from mesh.product.rejection import Rejection, of_failures, of_size, refused
+from mesh.product.replays import Replays
 from mesh.product.state_engine import StateEngine
 from mesh.product.state_input import apply_state
 from mesh.product.storage import Storage
@@ -34,16 +35,6 @@ __all__ = ["Engine"]
 
 # Of state rows: what one Kafka transaction publishes well within its time-out.
 FAN_OUT = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What one port's query made of an arrival; *messages* are those of *rows*, in order."""
-
-    output: Output
-    rows: pa.Table
-    messages: pa.Table
-    rejections: Sequence[Rejection]
 
 
 class Engine:
@@ -60,6 +51,7 @@ class Engine:
         topics = [each.rejected_topic for each in plan.inputs]
         topics += [each.contract.rejected_topic for each in plan.outputs]
         self._rejectors = {topic: rejector(topic, registry) for topic in topics}
+        self.replays = Replays(storage)
         self.states = StateEngine(plan, storage, registry, self.checker, self._reject)
 
     def take_in(
@@ -76,13 +68,16 @@ class Engine:
         without states, state ports are not computed: they are to be compared as a whole.
         """
         made = [
-            (arrival, [self._make(each, arrival) for each in self._plan.outputs_of(arrival.source)])
-            for arrival in arrivals
+            self.replays.made(
+                each, self._plan.outputs_of(each.source), self._make, is_muted=is_muted
+            )
+            for each in arrivals
         ]
         with self._storage.transaction():
             messages = [no_messages()]
             changed: dict[str, list[pa.Table]] = {}
             for arrival, results in made:
+                self.replays.settle(arrival, results, is_muted=is_muted)
                 if arrival.source.contract.kind == "state":
                     said, images = self._keep_state(arrival)
                 else:
@@ -152,15 +147,15 @@ class Engine:
         found = found.sort_by([(CAUSE, "ascending"), *keys])
         rows, violations = self.checker.check(found, contract)
         messages = self._publishers[contract.id].messages(rows, causes)
-        rejections = [
-            *refused([each.row for each in failures], causes, of_failures(failures)),
-            *refused([found], causes, violations),
-        ]
+        bad = [([each.row for each in failures], of_failures(failures)), ([found], violations)]
         large = too_large(messages)
         if pc.any(large, min_count=0).as_py():
             positions = pc.indices_nonzero(large).to_pylist()
-            rejections += refused([rows], causes, of_size(positions))
+            bad.append(([rows], of_size(positions)))
             rows, messages = rows.filter(pc.invert(large)), messages.filter(pc.invert(large))
+        rejections = [
+            each for tables, why in bad if why for each in refused(tables, with_keys(arrival), why)
+        ]
         return Made(output=output, rows=rows, messages=messages, rejections=rejections)
 
     def _keep_state(self, arrival: Arrival) -> tuple[list[pa.Table], pa.Table]:
@@ -175,6 +170,7 @@ class Engine:
             tombstones=tombstones(arrival),
         )
         said = self._reject(source.rejected_topic, source.contract.id, arrival.rejections)
+        self.replays.bury(arrival)
         return [said], images
 
     def _keep(self, arrival: Arrival, made: Sequence[Made]) -> tuple[list[pa.Table], pa.Table]:
@@ -190,6 +186,7 @@ class Engine:
             messages.append(self._reject(contract.rejected_topic, contract.id, each.rejections))
             said.append(each.messages.append_column(CAUSE, each.rows[CAUSE]))
         if arrival.deletions:
+            self.replays.bury(arrival)
             outputs = [(each.output, self._publishers[each.output.contract.id]) for each in made]
             erased, tombs = erase(self._storage, arrival, outputs)
             images = pa.concat_tables([images, erased.cast(images.schema)])
@@ -202,7 +199,9 @@ class Engine:
         """The messages for a port's rejected topic, counted."""
         if not rejections:
             return no_messages()
-        self._storage.count_rejections(port, rejections)
+        # What is rejected again was counted when it came.
+        self._storage.count_rejections(port, [e for e in rejections if e.attempt is None])
+        self.replays.memory.add(port, rejections)
         return self._rejectors[topic].messages(port, rejections)
 
 
@@ -223,6 +222,8 @@ def joined(changed: Mapping[str, Sequence[pa.Table]]) -> dict[str, pa.Table]:
 def newest(arrivals: Sequence[Arrival]) -> pa.Table:
     """The newest of the messages that came, as one row of causes."""
     causes = pa.concat_tables([each.causes for each in arrivals])
+    if not causes.num_rows:
+        return causes
     return causes.slice(pc.index(causes["time"], pc.max(causes["time"])).as_py(), 1)
 
 

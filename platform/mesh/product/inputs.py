@@ -32,7 +32,7 @@ TURN_S = 0.005
 
 
 class Inputs:
-    """Reads every partition of *contracts*' topics, in order of offset."""
+    """Reads every partition of *contracts*' topics, in order; all but *may_lose* must be whole."""
 
     def __init__(
         self,
@@ -40,7 +40,9 @@ class Inputs:
         principal: Principal,
         contracts: Sequence[Contract],
         offsets: Offsets,
+        may_lose: Collection[str] = (),
     ) -> None:
+        self._may_lose = may_lose
         self.contracts = {each.topic: each for each in contracts}
         self._next: Offsets = {topic: {} for topic in self.contracts}
         self._ends: Offsets = {topic: {} for topic in self.contracts}
@@ -85,6 +87,7 @@ class Inputs:
             for number in range(contract.partitions):
                 low, high = self._watermarks(topic, number)
                 start = offsets.get(topic, {}).get(number, low)
+                start = max(start, low) if topic in self._may_lose else start
                 check_range(topic, number, start=start, low=low, high=high)
                 self._next[topic][number], self._ends[topic][number] = start, high
                 partitions.append(TopicPartition(topic, number, start))

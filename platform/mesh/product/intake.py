@@ -22,10 +22,11 @@ from mesh.contract.model import Contract
 from mesh.contract.rules import Violation, check, fit
 from mesh.contract.types import arrow_schema
 from mesh.errors import BackboneError, Unreachable
-from mesh.product.causes import causes_of, trace_of
+from mesh.product.causes import causes_of
 from mesh.product.duck import connect_memory
 from mesh.product.plan import Input
-from mesh.product.rejection import Rejection
+from mesh.product.rejection import Fault, Rejection, of_messages
+from mesh.product.retry import Ask
 from mesh.product.state_input import names_no_row
 from mesh.product.transform import CAUSE
 
@@ -47,6 +48,7 @@ class Arrival:
     """A batch of one input port.
 
     *rows* have the contract's fields and `_cause`, an index into *causes*; sorted by it.
+    Of a replay there is an ask a cause; *only* is the one output port that it is for.
     """
 
     source: Input
@@ -54,15 +56,8 @@ class Arrival:
     causes: pa.Table
     deletions: tuple[Deletion, ...] = ()
     rejections: tuple[Rejection, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """Why a message did not become a row."""
-
-    field: str | None
-    rule: str
-    reason: str
+    asks: tuple[Ask, ...] = ()
+    only: str | None = None
 
 
 class Checker:
@@ -118,6 +113,10 @@ class Intake:
         )
         self._decoders: dict[int, Decoder] = {}
 
+    def arrivals(self, messages: Sequence[Message]) -> list[Arrival]:
+        """What *messages* of one topic become; here one arrival."""
+        return [self.read(messages)]
+
     def read(self, messages: Sequence[Message]) -> Arrival:
         """Turn *messages*, in order of their offsets, into rows.
 
@@ -144,7 +143,7 @@ class Intake:
             rows=rows,
             causes=causes,
             deletions=self._checker.readable(deletions, self.source.contract, faults),
-            rejections=tuple(rejection(messages[i], faults[i]) for i in sorted(faults)),
+            rejections=tuple(of_messages(messages, faults)),
         )
 
     def _keyed(
@@ -226,18 +225,3 @@ def sorted_out(
         schema_id, payload = framed
         groups.setdefault(schema_id, []).append((index, payload))
     return deletions, groups
-
-
-def rejection(message: Message, fault: Fault) -> Rejection:
-    """A message as it came, with what is wrong with it."""
-    return Rejection(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        key=message.key(),
-        value=message.value(),
-        field=fault.field,
-        rule=fault.rule,
-        reason=fault.reason,
-        trace=trace_of(message),
-    )

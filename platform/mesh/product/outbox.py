@@ -62,6 +62,18 @@ REJECTED_SCHEMA: dict[str, object] = {
             "name": "rejected_at",
             "type": {"type": "long", "logicalType": "timestamp-micros"},
         },
+        {
+            "name": "sent_at",
+            "type": ["null", {"type": "long", "logicalType": "timestamp-micros"}],
+            "default": None,
+            "doc": "Kafka's time of what it came from",
+        },
+        {
+            "name": "attempt",
+            "type": ["null", "long"],
+            "default": None,
+            "doc": "of a replay: the offset on the retry topic; what was rejected stands before",
+        },
     ],
 }
 REJECTED_ARROW = pa.schema(
@@ -76,6 +88,8 @@ REJECTED_ARROW = pa.schema(
         ("rule", pa.string()),
         ("reason", pa.string()),
         ("rejected_at", INSTANT),
+        ("sent_at", INSTANT),
+        ("attempt", pa.int64()),
     ]
 )
 

@@ -22,6 +22,7 @@ __all__ = [
     "plan_product",
     "position_topic",
     "rejected_topic_of",
+    "retry_topic_of",
 ]
 
 
@@ -41,6 +42,11 @@ class Input:
     def kept(self) -> Contract:
         """What its table has: the contract's fields, or the family's."""
         return self.contract if self.member is None else self.member.table
+
+    @property
+    def retry_topic(self) -> str:
+        """Where its owner puts what is to be taken in once more."""
+        return retry_topic_of(self.rejected_topic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +107,11 @@ class Plan:
     def state_inputs(self) -> tuple[Input, ...]:
         """The inputs of which the last row a key counts."""
         return tuple(each for each in self.inputs if each.contract.kind == "state")
+
+    @property
+    def replayable(self) -> tuple[Input, ...]:
+        """The inputs whose messages may be taken in once more; statements are their authority's."""
+        return tuple(each for each in self.inputs if each.member is None)
 
     def outputs_of(self, source: Input) -> tuple[Output, ...]:
         """The event ports that *source* feeds."""
@@ -180,3 +191,8 @@ def plan_state(port: OutputPort, kept: dict[str, Contract]) -> StateOutput:
 def position_topic(product: Product) -> str:
     """The topic that says what a product's relay published last; its transactional id too."""
     return f"priv.{product.domain}.{product.id}.position.v1"
+
+
+def retry_topic_of(rejected_topic: str) -> str:
+    """The retry topic beside an input port's rejected topic."""
+    return rejected_topic.replace(".rejected.", ".retry.")

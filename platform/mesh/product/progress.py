@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +21,19 @@ class Progress:
     last_arrival_at: datetime | None = None
     freshness_s: float | None = None
     offsets: Offsets = field(default_factory=dict)
+    log: Callable[[str], None] = field(default=lambda _: None, repr=False)
+
+    def report(self, state: str, reason: str) -> None:
+        """Take over *state* and its *reason*; logged where they are new."""
+        if (state, reason) != (self.state, self.reason):
+            self.log(f"{state}: {reason}" if reason else state)
+        self.state, self.reason = state, reason
+
+    def tell(self, lag: int, news: str) -> None:
+        """Take note of what still waits; *news*, if there are any, are logged."""
+        self.lag = lag
+        if news:
+            self.log(news)
 
     def arrived(self, newest: datetime, offsets: Offsets) -> None:
         """Take note of a batch, whose *newest* message the broker stamped then."""

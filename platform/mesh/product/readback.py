@@ -17,8 +17,12 @@ TIMEOUT_S = 15.0
 CHUNK = 1000
 
 
-def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[list[Message]]:
+def read_back(
+    endpoint: Endpoint, principal: Principal, topic: str, since_ms: int = 0
+) -> Iterator[list[Message]]:
     """Everything committed on *topic* until now, in chunks, in order within a partition.
+
+    With *since_ms*, nothing that Kafka has stamped earlier.
 
     Raises a `BackboneError` where Kafka is away or refuses.
     """
@@ -27,7 +31,8 @@ def read_back(endpoint: Endpoint, principal: Principal, topic: str) -> Iterator[
         metadata = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
         if metadata.error is not None:
             raise KafkaException(metadata.error)
-        consumer.assign([TopicPartition(topic, number, 0) for number in metadata.partitions])
+        starts = [TopicPartition(topic, number, since_ms) for number in metadata.partitions]
+        consumer.assign(consumer.offsets_for_times(starts, TIMEOUT_S) if since_ms else starts)
         open_ends = set(metadata.partitions)
         deadline = time.monotonic() + TIMEOUT_S
         while open_ends:

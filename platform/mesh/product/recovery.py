@@ -7,50 +7,26 @@ here, and whatever is begun may be begun again at any point.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from confluent_kafka import Message
-
-from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.backbone.registry import Registry
-from mesh.backbone.topics import cleanup_policy
-from mesh.contract.model import Contract
 from mesh.errors import StorageError
-from mesh.product.engine import Engine
 from mesh.product.failpoints import reach
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.offsets import before
-from mesh.product.plan import Input, Plan, StateOutput
+from mesh.product.plan import Input, StateOutput
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.rejection import Rejection
-from mesh.product.storage import Storage
-from mesh.product.vanished import Vanished
+from mesh.product.rereading import POLL_S, Rereading, Tell
 
-__all__ = ["Recovery", "no_position"]
-
-POLL_S = 0.1
-Read = Callable[[dict[str, list[Message]]], list[Arrival]]
-# Lag, and news if there are any.
-Tell = Callable[[int, str], None]
+__all__ = ["Recovery", "another", "no_position"]
 
 
 class Recovery:
-    """Brings *storage* to where it may go on; *read* turns messages of its inputs into rows."""
+    """Brings a storage that is not what was published to where it may go on."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        storage: Storage,
-        engine: Engine,
-        read: Read,
-        *,
-        endpoint: Endpoint,
-        principal: Principal,
-        registry: Registry,
-    ) -> None:
-        self._plan, self._storage, self._engine, self._read = plan, storage, engine, read
-        self._endpoint, self._principal, self._registry = endpoint, principal, registry
+    def __init__(self, inputs: Rereading) -> None:
+        self._inputs, self._plan = inputs, inputs.plan
 
     def recover(
         self, position: Position, stop: threading.Event, tell: Tell
@@ -61,9 +37,9 @@ class Recovery:
         position. None if *stop* was set before it got there. *tell* is told lag and news.
         """
         self._check_not_ahead(position)
-        self._forget()
+        self._inputs.forget()
         contracts = [each.contract for each in self._plan.inputs]
-        inputs = self._open(contracts, self._storage.offsets)
+        inputs = self._inputs.open(contracts, self._inputs.storage.offsets)
         try:
             self._check_complete(position, inputs)
             for gap in inputs.check_holds(position.offsets):
@@ -72,72 +48,18 @@ class Recovery:
             for each in self._plan.state_inputs:
                 ends[each.contract.topic] = inputs.first_ends[each.contract.topic]
             unsaid: list[tuple[Input, Rejection]] = []
-            for arrivals, offsets in self._arrivals(inputs, ends, tell):
+            for arrivals, offsets in self._inputs.arrivals(inputs, ends, tell):
                 if stop.is_set():
                     return None
                 unsaid += late(arrivals, position.offsets)
                 if arrivals:
-                    self._engine.take_in(arrivals, offsets, is_muted=True)
+                    self._inputs.engine.take_in(arrivals, offsets, is_muted=True)
                     reach("recovering")
         finally:
             inputs.close()
-        return self._engine.compare(self._plan.states, self._published, position, unsaid)
-
-    def catch_up(
-        self, position: Position | None, stop: threading.Event, tell: Tell
-    ) -> Iterator[Batch]:
-        """Find the deletions that came and went while nobody looked; yields what to publish.
-
-        Event inputs are compared with what is left of them. State inputs are read from their
-        beginning, muted up to *position*; `refresh` then makes the state ports true. Told to
-        stop, it ends early, and has to be begun again.
-        """
-        events = [each for each in self._plan.inputs if each.contract.kind == "event"]
-        compacted = [each for each in events if "compact" in cleanup_policy(each.contract)]
-        gone = [arrival for each in compacted for arrival in self._vanished(each, stop)]
-        if stop.is_set():
-            return
-        if gone or self._plan.state_inputs:
-            # First: what is stale stays so until `refresh` has read all there is.
-            self._engine.states.make_stale()
-        for arrival in gone:
-            yield from self._engine.take_in([arrival], {}, has_states=False)
-        if self._plan.state_inputs:
-            self._reread(position, stop, tell)
-
-    def _reread(self, position: Position | None, stop: threading.Event, tell: Tell) -> None:
-        """Take state inputs in from their beginning, muted up to *position*."""
-        self._forget()
-        known = {} if position is None else position.offsets
-        topics = [each.contract.topic for each in self._plan.state_inputs]
-        ends = {topic: known[topic] for topic in topics if topic in known}
-        inputs = self._open([each.contract for each in self._plan.state_inputs], {})
-        try:
-            inputs.check_holds(ends)
-            for arrivals, offsets in self._arrivals(inputs, ends, tell):
-                if stop.is_set():
-                    return
-                if arrivals:
-                    self._engine.take_in(arrivals, offsets, is_muted=True)
-        finally:
-            inputs.close()
-
-    def _vanished(self, source: Input, stop: threading.Event) -> Sequence[Arrival]:
-        """What an event input's topic has deleted and forgotten, as tombstones would say it."""
-        with Vanished(self._storage, source) as vanished:
-            inputs = self._open([source.contract], {})
-            try:
-                while not inputs.has_reached(inputs.first_ends):
-                    if stop.is_set():
-                        return []
-                    for messages in inputs.drain(POLL_S).values():
-                        vanished.saw(messages)
-            finally:
-                inputs.close()
-            return vanished.found(inputs.starts[source.contract.topic])
-
-    def _forget(self) -> None:
-        self._storage.forget({each.name: each.contract for each in self._plan.state_inputs})
+        if not self._inputs.replayed(position, stop, tell):
+            return None
+        return self._inputs.engine.compare(self._plan.states, self._published, position, unsaid)
 
     def refresh(self, stop: threading.Event, tell: Tell) -> Iterator[Batch]:
         """Make state ports true whose query or contract is new or other; yields what to publish.
@@ -146,36 +68,27 @@ class Recovery:
         state, and of events too where the port has said something before. Told to stop, it ends
         early; the next start begins it again.
         """
-        stale = self._engine.states.stale()
+        stale = self._inputs.engine.states.stale()
         if not stale:
             return
         contracts = [each.contract for each in self._plan.state_inputs]
-        if self._storage.seq:
+        if self._inputs.storage.seq:
             names = {name for each in stale for name in each.query.inputs}
             events = [each for each in self._plan.inputs if each.contract.kind != "state"]
             contracts += [each.contract for each in events if each.name in names]
         if contracts:
             # The other ports are not computed meanwhile either, whatever the next start finds.
-            stale = self._engine.states.make_stale()
-            inputs = self._open(contracts, self._storage.offsets)
+            stale = self._inputs.engine.states.make_stale()
+            inputs = self._inputs.open(contracts, self._inputs.storage.offsets)
             try:
-                for arrivals, offsets in self._arrivals(inputs, inputs.first_ends, tell):
+                for arrivals, offsets in self._inputs.arrivals(inputs, inputs.first_ends, tell):
                     if stop.is_set():
                         return
                     if arrivals:
-                        yield from self._engine.take_in(arrivals, offsets, has_states=False)
+                        yield from self._inputs.engine.take_in(arrivals, offsets, has_states=False)
             finally:
                 inputs.close()
-        yield from self._engine.compare(stale, self._published)
-
-    def _arrivals(
-        self, inputs: Inputs, ends: Offsets, tell: Tell
-    ) -> Iterator[tuple[list[Arrival], Offsets]]:
-        """What stands before *ends*, in batches with the offsets after each; may be empty."""
-        while not inputs.has_reached(ends):
-            tell(inputs.lag(), "")
-            due = before(inputs.drain(POLL_S), ends)
-            yield self._read(due), inputs.next_offsets(due)
+        yield from self._inputs.engine.compare(stale, self._published)
 
     def _published(self, output: StateOutput) -> Iterator[Arrival]:
         """What a state port's own topic says, from its beginning to its end."""
@@ -183,8 +96,8 @@ class Recovery:
         source = Input(
             name=contract.name, contract=contract, rejected_topic=contract.rejected_topic
         )
-        intake = Intake(source, self._registry, self._engine.checker)
-        inputs = self._open([contract], {})
+        intake = Intake(source, self._inputs.registry, self._inputs.engine.checker)
+        inputs = self._inputs.open([contract], {})
         try:
             while not inputs.has_reached(inputs.first_ends):
                 for messages in before(inputs.drain(POLL_S), inputs.first_ends).values():
@@ -192,16 +105,13 @@ class Recovery:
         finally:
             inputs.close()
 
-    def _open(self, contracts: Sequence[Contract], offsets: Offsets) -> Inputs:
-        return Inputs(self._endpoint, self._principal, contracts, offsets)
-
     def _check_not_ahead(self, position: Position) -> None:
         """Raise where the storage has taken in what the published position never saw."""
         events = [
             each.contract.topic for each in self._plan.inputs if each.contract.kind != "state"
         ]
         for topic in events:
-            for number, offset in self._storage.offsets.get(topic, {}).items():
+            for number, offset in self._inputs.storage.offsets.get(topic, {}).items():
                 if offset > position.offsets.get(topic, {}).get(number, 0):
                     raise StorageError(
                         f"the storage of {self._plan.product.id} is ahead of what was published "
@@ -220,7 +130,7 @@ class Recovery:
                 continue
             for number in position.offsets.get(topic, {}):
                 start = inputs.starts[topic][number]
-                if start > 0 and number not in self._storage.offsets.get(topic, {}):
+                if start > 0 and number not in self._inputs.storage.offsets.get(topic, {}):
                     raise StorageError(
                         f"{topic} [{number}] begins at offset {start} by now, and the state ports "
                         f"of {self._plan.product.id} are made of all that was there: put a copy "
@@ -242,3 +152,8 @@ def no_position(product: str) -> StorageError:
         f"Kafka has lost the position of {product}, whose storage has published: its topics were "
         "made anew; remove the storage to start over"
     )
+
+
+def another(product: str) -> StorageError:
+    """The error for a position that this process, which has published, did not write."""
+    return StorageError(f"another process has published as {product}: only one may run")

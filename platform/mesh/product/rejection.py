@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+from confluent_kafka import Message
 
 from mesh.backbone.avro import Encoder
 from mesh.contract.rules import Violation
-from mesh.product.causes import INSTANT
+from mesh.product.causes import INSTANT, causes_of, trace_of
 from mesh.product.duck import as_json
 from mesh.product.outbox import (
     LARGEST_MESSAGE,
@@ -28,15 +29,43 @@ from mesh.product.outbox import (
 )
 from mesh.product.transform import CAUSE, Failure
 
-__all__ = ["Rejection", "Rejector", "of_failures", "of_size", "refused"]
+__all__ = [
+    "NOTE",
+    "SUPERSEDED",
+    "Fault",
+    "Rejection",
+    "Rejector",
+    "is_cut",
+    "of_failures",
+    "of_messages",
+    "of_size",
+    "refused",
+]
+
+# The rule of a replay that came too late: a newer row or a deletion stands for its key.
+SUPERSEDED = "superseded"
 
 # Of what is rejected, so that its message is not too large in its turn.
 KEPT_VALUE, KEPT_KEY = 900_000, 10_000
+NOTE = f" (only {KEPT_VALUE} bytes of the value and {KEPT_KEY} of the key are kept here)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a message did not become a row."""
+
+    field: str | None
+    rule: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """One message or row that broke a contract: raw, where from, which rule, why."""
+    """One message or row that broke a contract: raw, where from, which rule, why.
+
+    *key* is the message's, of a row we made the message's that caused it. *attempt* is that of
+    a replay which was rejected again: its place on the retry topic.
+    """
 
     topic: str
     partition: int
@@ -47,6 +76,8 @@ class Rejection:
     rule: str
     reason: str
     trace: str | None = None
+    sent_at: datetime | None = None
+    attempt: int | None = None
 
 
 class Rejector:
@@ -65,13 +96,13 @@ class Rejector:
                 "topic": each.topic,
                 "partition": each.partition,
                 "offset": each.offset,
-                "key": each.key and each.key[:KEPT_KEY],
-                "value": each.value and each.value[:KEPT_VALUE],
                 "port": port,
                 "field": each.field,
                 "rule": each.rule,
-                "reason": each.reason + cut_note(each),
                 "rejected_at": now,
+                "sent_at": each.sent_at,
+                "attempt": each.attempt,
+                **kept(each),
             }
             for each in rejections
         ]
@@ -91,10 +122,34 @@ class Rejector:
         )
 
 
+def of_messages(messages: Sequence[Message], faults: Mapping[int, Fault]) -> list[Rejection]:
+    """Rejections of the *messages* that have a fault by their number, in order, as they came."""
+    bad = [messages[number] for number in sorted(faults)]
+    times = causes_of(bad)["time"].to_pylist()
+    return [
+        Rejection(
+            topic=message.topic() or "",
+            partition=message.partition() or 0,
+            offset=message.offset() or 0,
+            key=message.key(),
+            value=message.value(),
+            field=faults[number].field,
+            rule=faults[number].rule,
+            reason=faults[number].reason,
+            trace=trace_of(message),
+            sent_at=at,
+        )
+        for number, message, at in zip(sorted(faults), bad, times, strict=True)
+    ]
+
+
 def refused(
     tables: Sequence[pa.Table], causes: pa.Table, violations: Sequence[Violation]
 ) -> list[Rejection]:
-    """Rejections of rows of *tables* as JSON, one a row, with the first reason."""
+    """Rejections of rows of *tables* as JSON, one a row, with the first reason.
+
+    *causes* may have the messages' `key` too.
+    """
     first: dict[int, Violation] = {}
     for each in violations:
         first.setdefault(each.row, each)
@@ -102,18 +157,18 @@ def refused(
         return []
     rows = pa.concat_tables(tables).take(pa.array(list(first), pa.int64()))
     texts = as_json(rows.drop_columns([CAUSE]))
-    places = causes.select(["topic", "partition", "offset", "trace"])
-    origins = places.take(rows[CAUSE].combine_chunks()).to_pylist()
+    names = {"time": "sent_at"}
+    origins = causes.take(rows[CAUSE].combine_chunks())
+    origins = origins.rename_columns([names.get(each, each) for each in origins.column_names])
     return [
         Rejection(
-            **origin,
-            key=None,
+            **{"key": None, **origin},
             value=text.encode(),
             field=each.field,
             rule=each.rule,
             reason=each.reason,
         )
-        for origin, text, each in zip(origins, texts, first.values(), strict=True)
+        for origin, text, each in zip(origins.to_pylist(), texts, first.values(), strict=True)
     ]
 
 
@@ -131,11 +186,25 @@ def of_size(positions: Sequence[int]) -> list[Violation]:
     return [Violation(row=each, field=None, rule="size", reason=reason) for each in positions]
 
 
-def cut_note(rejection: Rejection) -> str:
-    """What to add to the reason where not all of the message is kept."""
-    if len(rejection.value or b"") <= KEPT_VALUE and len(rejection.key or b"") <= KEPT_KEY:
-        return ""
-    return f" (only {KEPT_VALUE} bytes of the value and {KEPT_KEY} of the key are kept here)"
+def kept(rejection: Rejection) -> dict[str, object]:
+    """What is kept of the message, and the reason, which says if that is not all of it.
+
+    Of a replay nothing: what was rejected first has it, and is not kept longer for being tried.
+    """
+    key, value = rejection.key, rejection.value
+    if rejection.attempt is not None:
+        return {"key": None, "value": None, "reason": rejection.reason}
+    is_whole = len(value or b"") <= KEPT_VALUE and len(key or b"") <= KEPT_KEY
+    return {
+        "key": key and key[:KEPT_KEY],
+        "value": value and value[:KEPT_VALUE],
+        "reason": rejection.reason + ("" if is_whole else NOTE),
+    }
+
+
+def is_cut(reason: str) -> bool:
+    """Whether a rejection's reason says that not all of the message is kept."""
+    return reason.endswith(NOTE)
 
 
 def place_key(rejection: Rejection) -> bytes:
@@ -145,11 +214,15 @@ def place_key(rejection: Rejection) -> bytes:
 
 
 def repetitions(rejections: Sequence[Rejection]) -> pa.Array:
-    """How many rejections of the same origin stand before each, however batches are cut."""
+    """How many rejections of the same origin stand before each, however batches are cut.
+
+    That of a replay has its place on the retry topic beside it: its id is another.
+    """
     seen: Counter[tuple[str, int, int]] = Counter()
     found = []
     for each in rejections:
         place = (each.topic, each.partition, each.offset)
-        found.append(seen[place])
+        mark = "" if each.attempt is None else f"-{each.attempt}"
+        found.append(f"{seen[place]}{mark}")
         seen[place] += 1
-    return pa.array(found, pa.int64())
+    return pa.array(found, pa.string())

@@ -21,7 +21,7 @@ from mesh.product.failpoints import COMMIT, patience, reach
 from mesh.product.position import Batch, Position
 from mesh.product.readback import reader
 
-__all__ = ["Relay", "RelayFailed"]
+__all__ = ["Relay", "RelayFailed", "read_position"]
 
 # After a kill the broker ends our transaction within this time, and readers go on.
 TRANSACTION_TIMEOUT_MS = 10_000
@@ -70,7 +70,7 @@ class Relay:
             reach("initializing", lambda: ask_to_initialize(producer))
             initialize(producer, should_stop)
             reach("initialized")
-            position = self._read_position()
+            position = read_position(self._endpoint, self._principal, self._position_topic)
         except KafkaException as exception:
             error = exception.args[0]
             if error.retriable():
@@ -81,7 +81,8 @@ class Relay:
 
     def position(self) -> Position | None:
         """What was published last; fences nobody. Raises a `BackboneError`."""
-        return translated(self._read_position, "read the position")
+        where = (self._endpoint, self._principal, self._position_topic)
+        return translated(lambda: read_position(*where), "read the position")
 
     def close(self) -> None:
         """Forget the producer; an open transaction is left to the fence or the time-out."""
@@ -115,19 +116,23 @@ class Relay:
         """The outbox as `produce` takes it, one after the other."""
         return outgoing(batch.outbox, self._source)
 
-    def _read_position(self) -> Position | None:
-        """The last committed position, or None where nothing was ever published."""
-        consumer = reader(self._endpoint, self._principal, "relay")
-        try:
-            partition = TopicPartition(self._position_topic, 0)
-            low, high = consumer.get_watermark_offsets(partition, READ_TIMEOUT_S, cached=False)
-            near_end = max(low, high - LOOK_BACK)
-            position = last_position(consumer, self._position_topic, near_end)
-            if position is None and near_end > low:
-                position = last_position(consumer, self._position_topic, low)
-            return position
-        finally:
-            consumer.close()
+
+def read_position(endpoint: Endpoint, principal: Principal, topic: str) -> Position | None:
+    """The last committed position on *topic*, or None where nothing was ever published.
+
+    Raises a `KafkaException` where Kafka refuses, or does not answer.
+    """
+    consumer = reader(endpoint, principal, "relay")
+    try:
+        partition = TopicPartition(topic, 0)
+        low, high = consumer.get_watermark_offsets(partition, READ_TIMEOUT_S, cached=False)
+        near_end = max(low, high - LOOK_BACK)
+        position = last_position(consumer, topic, near_end)
+        if position is None and near_end > low:
+            position = last_position(consumer, topic, low)
+        return position
+    finally:
+        consumer.close()
 
 
 def initialize(producer: Producer, should_stop: Callable[[], bool]) -> None:

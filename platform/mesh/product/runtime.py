@@ -15,7 +15,7 @@ from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
-from mesh.errors import NoRoom, StorageError, Unreachable
+from mesh.errors import NoRoom, Unreachable
 from mesh.product.beacon import Beacon
 from mesh.product.duck import is_usable
 from mesh.product.engine import Engine
@@ -25,13 +25,17 @@ from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.life import Life
 from mesh.product.listener import Listener
+from mesh.product.mending import Mending
 from mesh.product.patience import Patience, ask
 from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
-from mesh.product.position import Batch, Position
+from mesh.product.position import Batch
 from mesh.product.progress import Progress
-from mesh.product.recovery import Recovery, no_position
+from mesh.product.quarantine import Quarantine
+from mesh.product.recovery import another, no_position
 from mesh.product.relay import Relay, RelayFailed
+from mesh.product.rereading import Rereading
+from mesh.product.retry import Retries, by_topic, in_turn, retry_contract
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids, topics_of
 
@@ -55,7 +59,7 @@ class Runtime:
         log: Log = lambda _: None,
         pause: Pause | None = None,
     ) -> None:
-        self.plan, self._storage, self._log = plan, storage, log
+        self.plan, self._storage = plan, storage
         self._endpoint, self._principal = endpoint, principal
         product = plan.product
         self._relay = Relay(
@@ -67,15 +71,17 @@ class Runtime:
         self._registry = Registry(endpoint)
         self._life = Life(storage, plan)
         self._beacon = Beacon(endpoint, principal, position_topic(product), self._life.name)
+        self._quarantine = Quarantine(plan, endpoint, principal, self._registry)
         self._engine: Engine | None = None
         self._inputs: Inputs | None = None
-        self._intakes: dict[str, Intake] = {}
+        self._intakes: dict[str, Intake | Retries] = {}
+        self._retries = {each.retry_topic for each in plan.replayable}
         self._has_published = False
         self._stop = threading.Event()
         self.patience = Patience()
-        self.progress = Progress(offsets=storage.offsets)
+        self.progress = Progress(offsets=storage.offsets, log=log)
         self.pause = pause or Pause()
-        self._rest = Rest(self.pause, self._open_inputs, self._report)
+        self._rest = Rest(self.pause, self._open_inputs, self.progress.report)
         self.watch: FamilyWatch | None = None
         self.listener: Listener | None = None
 
@@ -91,7 +97,7 @@ class Runtime:
                 try:
                     self.step(POLL_S)
                 except (Unreachable, RelayFailed, NoRoom) as error:
-                    self._report("waiting", str(error))
+                    self.progress.report("waiting", str(error))
                     if not is_usable(self._storage.connection):
                         raise
                     stop.wait(RETRY_S)
@@ -142,107 +148,84 @@ class Runtime:
             self._life.note(inputs)
             return 0
         self.patience.heard()
-        arrivals = self._read(drained)
-        batches = self._running_engine().take_in(arrivals, inputs.next_offsets(drained))
-        reach("storage-committed")
-        newest = max(each.causes["time"][-1].as_py() for each in arrivals)
-        self.progress.arrived(newest, self._storage.offsets)
-        for batch in batches:
-            self._publish(batch)
+        for part in in_turn(drained, self._retries):
+            arrivals = self._read(part)
+            is_replay = not self._retries.isdisjoint(part)
+            batches = self._running_engine().take_in(arrivals, inputs.next_offsets(part))
+            reach("storage-committed")
+            if not is_replay:
+                newest = max(each.causes["time"][-1].as_py() for each in arrivals)
+                self.progress.arrived(newest, self._storage.offsets)
+            for batch in batches:
+                self._publish(batch, is_silent_too=is_replay)
         self.progress.lag = inputs.lag()
         self._life.note(inputs)
         return sum(map(len, drained.values()))
 
     def _read(self, drained: dict[str, list[Message]]) -> list[Arrival]:
-        return [self._intakes[topic].read(messages) for topic, messages in drained.items()]
+        parts = [self._intakes[topic].arrivals(messages) for topic, messages in drained.items()]
+        return [arrival for part in parts for arrival in part]
 
     def _start(self) -> Inputs | None:
         """Find out what was published last; the inputs after it, or None if told to stop."""
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
             self._engine.states.listener = self.listener
-            self._intakes = {
-                each.contract.topic: Intake(each, self._registry, self._engine.checker)
-                for each in self.plan.inputs
-            }
+            checker = self._engine.checker
+            intakes = [Intake(each, self._registry, checker) for each in self.plan.inputs]
+            self._intakes = by_topic(intakes)
         if not self._beacon.claim(self._stop.is_set):
             return None
         position = self._relay.open(self._stop.is_set)
         self._storage.recognize(topic_ids(self._endpoint, self._principal, topics_of(self.plan)))
+        self._engine.replays.remember(self._quarantine, position)
+        mending = self._mending(self._engine)
         if position is None:
             # Right only if everything ever said still waits here.
             if self._has_published or not self._storage.is_outbox_whole():
                 raise no_position(self.plan.product.id)
-        elif not self._storage.knows(position) and not self._recover(position):
-            return None
+        elif not self._storage.knows(position):
+            if self._has_published:
+                raise another(self.plan.product.id)
+            if not mending.recover(position, self._stop):
+                return None
         self._storage.published = position
         for batch in self._storage.unpublished(position):
             self._publish(batch)
-        self._make_true(position)
+        mending.make_true(position, self._life, self._stop)
         if self._stop.is_set():
             return None
         inputs = self._open_inputs()
         reach("opening-inputs")
         self.progress.lag = inputs.lag()
-        self._report("running", "")
+        self.progress.report("running", "")
         return inputs
 
-    def _make_true(self, position: Position | None) -> None:
-        """Find the deletions that were missed, and compare what is stale with its topic."""
-        is_overdue = self._life.is_overdue
-        if is_overdue:
-            self._report("recovering", f"away for {self._life.away}: deletions may be missed")
-            for batch in self._recovery().catch_up(position, self._stop, self._tell):
-                self._publish(batch)
-        if self._running_engine().states.stale():
-            self._report("recovering", "state ports are compared with what they have published")
-        for batch in self._recovery().refresh(self._stop, self._tell):
-            self._publish(batch)
-        if is_overdue and not self._stop.is_set():
-            self._life.met()
-
-    def _publish(self, batch: Batch) -> None:
-        if batch.outbox.num_rows:
+    def _publish(self, batch: Batch, *, is_silent_too: bool = False) -> None:
+        """Publish a batch; one that says nothing only where its position is waited for."""
+        if batch.outbox.num_rows or is_silent_too:
             with self.patience.asking():
                 self._relay.publish(batch)
             self._storage.published = batch.position
             self._has_published = True
 
-    def _recover(self, position: Position) -> bool:
-        """The storage is torn, older or lost: what was published is the truth.
-
-        Whether it got there before it was told to stop. May be begun again at any point.
-        """
-        if self._has_published:
-            raise StorageError(
-                f"another process has published as {self.plan.product.id}: only one may run"
-            )
-        self._report("recovering", "the storage is behind what was published")
-        if self._recovery().recover(position, self._stop, self._tell) is None:
-            return False  # what it made is read from the storage, as after any start
-        reach("recovered")
-        self._log(f"recovered up to batch {position.batch}")
-        return True
-
-    def _recovery(self) -> Recovery:
-        return Recovery(
+    def _mending(self, engine: Engine) -> Mending:
+        base = Rereading(
             self.plan,
             self._storage,
-            self._running_engine(),
+            engine,
             self._read,
             endpoint=self._endpoint,
             principal=self._principal,
             registry=self._registry,
         )
-
-    def _tell(self, lag: int, news: str) -> None:
-        self.progress.lag = lag
-        if news:
-            self._log(news)
+        return Mending(base, self.progress, self._publish)
 
     def _open_inputs(self) -> Inputs:
         contracts = [each.contract for each in self.plan.inputs]
-        return Inputs(self._endpoint, self._principal, contracts, self._storage.offsets)
+        contracts += [retry_contract(each) for each in self.plan.replayable]
+        offsets, may_lose = self._storage.offsets, self._retries
+        return Inputs(self._endpoint, self._principal, contracts, offsets, may_lose)
 
     def _close_inputs(self) -> None:
         if self._inputs is not None:
@@ -252,8 +235,3 @@ class Runtime:
     def _running_engine(self) -> Engine:
         assert self._engine is not None  # noqa: S101 - what `_start` makes, for the type checker
         return self._engine
-
-    def _report(self, state: str, reason: str) -> None:
-        if (state, reason) != (self.progress.state, self.progress.reason):
-            self._log(f"{state}: {reason}" if reason else state)
-        self.progress.state, self.progress.reason = state, reason

@@ -19,7 +19,7 @@ from mesh.contract.types import arrow_schema, duckdb_columns
 from mesh.product.duck import quoted
 from mesh.product.transform import CAUSE
 
-__all__ = ["apply_state", "key_casts", "names_no_row"]
+__all__ = ["apply_state", "canonical_keys", "key_casts", "names_no_row"]
 
 
 def apply_state(
@@ -58,6 +58,14 @@ def names_no_row(
     connection: duckdb.DuckDBPyConnection, contract: Contract, texts: Sequence[bytes]
 ) -> list[int]:
     """The positions of *texts*, UTF-8, that are not the canonical key of any row of *contract*."""
+    found = canonical_keys(connection, contract, texts)
+    return [number for number, text in enumerate(texts) if found[number] != text]
+
+
+def canonical_keys(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, texts: Sequence[bytes]
+) -> list[bytes | None]:
+    """The key of *contract* that each of *texts*, UTF-8, means, as it is written; None of none."""
     rows = pa.table({"key": pa.array([each.decode() for each in texts], pa.string())})
     numbered = rows.append_column("position", pa.array(range(len(texts)), pa.int64()))
     is_whole = " and ".join(f"{quoted(each.name)} is not null" for each in contract.key_fields)
@@ -72,10 +80,8 @@ def names_no_row(
     schema = arrow_schema(contract)
     fields = [schema.field(each.name) for each in contract.key_fields]
     canonical = keys(found.drop_columns([CAUSE]).cast(pa.schema(fields)), contract).to_pylist()
-    good = {
-        n for n, text in zip(found[CAUSE].to_pylist(), canonical, strict=True) if texts[n] == text
-    }
-    return [number for number in range(len(texts)) if number not in good]
+    known = dict(zip(found[CAUSE].to_pylist(), canonical, strict=True))
+    return [known.get(number) for number in range(len(texts))]
 
 
 def put_batch(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -209,9 +209,9 @@ class Storage:
         )
         self.seq = position.seq
 
-    def forget(self, inputs: Mapping[str, Contract]) -> None:
-        """Empty the tables of *inputs*, by name, to be read, and judged, from the beginning."""
-        gone = {each.topic for each in inputs.values()}
+    def forget(self, inputs: Mapping[str, Contract], topics: Collection[str] = ()) -> None:
+        """Empty the tables of *inputs*, by name; they, and *topics*, are read and judged anew."""
+        gone = {*(each.topic for each in inputs.values()), *topics}
         left = {topic: each for topic, each in self.offsets.items() if topic not in gone}
         with self.transaction():
             for name, contract in inputs.items():

@@ -32,4 +32,5 @@ def topic_ids(endpoint: Endpoint, principal: Principal, topics: Sequence[str]) -
 def topics_of(plan: Plan) -> list[str]:
     """The topics that the bookkeeping of a product's storage is about."""
     contracts = [each.contract for each in (*plan.inputs, *plan.outputs)]
-    return [position_topic(plan.product), *(each.topic for each in contracts)]
+    retries = [each.retry_topic for each in plan.replayable]
+    return [position_topic(plan.product), *(each.topic for each in contracts), *retries]

@@ -55,12 +55,10 @@ def run_product(
     """
     if settings.failpoint is not None:
         arm(settings.failpoint)
-    plan = plan_product(project, product)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
     watch = FamilyWatch(settings.project, endpoint, principal, log)
-    plan = watch.first(plan)
-    path = home.storage(product)
+    plan, path = watch.first(plan_product(project, product)), home.storage(product)
     pause = Pause(path.with_name("pause.json"))
     open_storage = partial(Storage.open, path, plan.tables)
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
@@ -68,11 +66,10 @@ def run_product(
     if storage is None:
         return
     switch = Switch(product)
+    start = partial(Runtime, plan, endpoint=endpoint, principal=principal, log=log, pause=pause)
 
     def run_once(storage: Storage) -> None:
-        runtime = Runtime(
-            plan, storage, endpoint=endpoint, principal=principal, log=log, pause=pause
-        )
+        runtime = start(storage)
         runtime.watch = watch
         switch.app = open_door(settings, home, project, runtime, storage.reader)
         runtime.run(stop)
