@@ -2,20 +2,23 @@
 with
 
 newest_contracts as (
-    select contract_number, unnest(arg_max(struct_pack(kind, opened_at, closed_at), revision))
+    select
+        contract_number,
+        unnest(arg_max(
+            struct_pack(kind, opened_at, closed_at), struct_pack(revision, change_id)
+        ))
     from contract_changes
     group by contract_number
 ),
 
--- Household and person are both something that a contract has one of.
+-- A household is, like a holder, something that a contract has one of.
 statements as (
-    select link_id, revision, contract_number, role as has, person_id as id,
-        valid_from, valid_to, retracted, written_at
+    select 'role' as source, link_id, statement_id, revision, contract_number, role as has,
+        person_id as id, valid_from, valid_to, retracted, written_at
     from role_changes
-    where role <> 'resident'
     union all
-    select link_id, revision, contract_number, 'household' as has, household_id as id,
-        valid_from, valid_to, retracted, written_at
+    select 'household' as source, link_id, statement_id, revision, contract_number,
+        'household' as has, household_id as id, valid_from, valid_to, retracted, written_at
     from household_changes
 ),
 
@@ -24,10 +27,11 @@ newest_links as (
         link_id,
         min(written_at) as stated_at,
         unnest(arg_max(
-            struct_pack(contract_number, has, id, valid_from, valid_to, retracted), revision
+            struct_pack(contract_number, has, id, valid_from, valid_to, retracted),
+            struct_pack(revision, statement_id)
         ))
     from statements
-    group by link_id
+    group by source, link_id
 ),
 
 -- Of links that contradict each other, the one counts that was stated first.
@@ -41,7 +45,7 @@ ranked_links as (
             order by valid_to desc nulls first, valid_from desc nulls last, stated_at, link_id
         ) as place
     from newest_links
-    where not retracted
+    where not retracted and has <> 'resident'
 ),
 
 roles as (
