@@ -224,3 +224,18 @@ def test_a_folder_without_products_is_an_empty_project(tmp_path):
     project = load_project(tmp_path)
 
     assert (project.products, project.people) == ({}, {})
+
+
+def test_who_owns_a_product_that_is_not_there_is_a_fault(root):
+    change(root / "company/people.yaml", "owns: [call-center]", "owns: [call-centre]")
+
+    (fault,) = faults_of(load_project, root)
+    assert (fault.path.name, fault.problem) == ("people.yaml", "there is no product call-centre")
+    assert fault.remedy == "did you mean call-center?"
+
+
+def test_owners_are_the_people_who_say_so(root):
+    project = load_project(root)
+
+    assert project.owners_of("call-center") == ("grace",)
+    assert project.owners_of("other") == ()

@@ -68,6 +68,12 @@ def test_what_ships_can_be_discovered_in_full():
         assert json.loads(json.dumps(documents)) == documents
 
 
+def test_each_product_that_ships_has_somebody_who_may_pause_it():
+    project = load_project(ROOT)
+
+    assert [each for each in project.products if not project.owners_of(each)] == []
+
+
 def test_the_dictionary_says_what_each_field_means(door):
     port = door.client.get("/dictionary").json()["ports"][0]
     fields = {each["name"]: each for each in port["fields"]}
