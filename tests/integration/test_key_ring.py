@@ -24,7 +24,8 @@ MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture
 def bench(backbone, tmp_path):
     """A project with a relation between phone numbers and contracts, stated by a test's product."""
-    with open_workbench(backbone, source=ROOT, folder=tmp_path) as bench:
+    some = ["call-center", "key-ring"]
+    with open_workbench(backbone, source=ROOT, folder=tmp_path, products=some) as bench:
         ends = ("phone-number", "contract-number")
         write_relation(bench.root, NUMBERS, ends, "many-to-one", domain_of(bench, "sales"))
         bench.provision()
