@@ -26,7 +26,7 @@ from company.journal import Journal, keep_journal, link_changes, merged
 from company.world import World, build
 from mesh.errors import WrongUse
 
-__all__ = ["INVOICE", "PAYMENT", "Billing"]
+__all__ = ["INVOICE", "PAYMENT", "Billing", "kept", "links"]
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _MONEY = (
@@ -135,8 +135,9 @@ def _written(
     first, last = journal.written.searchsorted(ends).tolist()
     first = 0 if month == 0 else first
     last = len(journal) if month == _last_month() else last
-    parts = [*_links(journal, first, last), *_money(world, month, ends)]
-    times = np.concatenate([written for _, written, _ in parts])
+    parts = [*links(journal, first, last), *_money(world, month, ends)]
+    # A month after the world's end may have no record.
+    times = np.concatenate([np.empty(0, np.int64), *(written for _, written, _ in parts)])
     order = np.argsort(times, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -163,7 +164,7 @@ def _cut(
     return found
 
 
-def _links(journal: Journal, start: int, stop: int) -> Iterator[tuple[str, Ints, pa.Table]]:
+def links(journal: Journal, start: int, stop: int) -> Iterator[tuple[str, Ints, pa.Table]]:
     """Yield the records of links by port, with when they are written."""
     for kind, _, stated, written in journal.stated(start, stop):
         port = "account-changes" if kind == ACCOUNT else "payer-changes"

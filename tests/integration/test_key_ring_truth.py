@@ -1,0 +1,158 @@
+"""The key ring against the company's truth: every record of the world, through the products' SQL.
+
+No broker: what is tried here are the queries of three products, over two million records, and
+the answers in bulk. The truth is computed from the world alone and shares nothing with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from company.billing_system import Billing, kept, links
+from company.crm_system import Crm
+from company.truth import of_numbers, pairs
+from company.world import build
+from mesh.contract.project import load_project
+from mesh.contract.types import duckdb_columns
+from mesh.product.causes import CAUSES
+from mesh.product.duck import connect_memory, quoted
+from mesh.product.family import Member
+from mesh.product.plan import Plan, plan_product
+from mesh.product.transform import CAUSE
+from products.key_ring.bulk import resolve_all
+from products.key_ring.chains import Chains
+from tests.repository import ROOT
+
+pytestmark = pytest.mark.slow
+
+SEED, MANY, BATCH = 1, 200_000, 200_000
+# What is asked of a number, its role, and what the truth calls it.
+ASKED = [
+    ("contract-number", None, "contract_number"),
+    ("billing-account-number", None, "billing_account_number"),
+    ("person-id", "holder", "holder_id"),
+    ("person-id", "user", "user_id"),
+    ("person-id", "payer", "payer_id"),
+    ("person-id", "administrator", "administrator_id"),
+]
+
+
+@pytest.fixture(scope="module")
+def project():
+    return load_project(ROOT)
+
+
+@pytest.fixture(scope="module")
+def members(project) -> dict[str, Member]:
+    """The relation ports of the key ring's family, by contract."""
+    plan = plan_product(project, "key-ring")
+    return {each.contract.id: each.member for each in plan.inputs if each.member is not None}
+
+
+@pytest.fixture(scope="module")
+def ring(project, members) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The key ring's ports, computed whole over all that CRM and billing ever write."""
+    plan = plan_product(project, "key-ring")
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'; create schema input")
+    connection.execute("set search_path = 'input,main'")
+    table = plan.families[0].table
+    columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in duckdb_columns(table))
+    connection.execute(f"create table input.statements ({columns})")
+    for product in ("contracts", "billing"):
+        for rows in statements(plan_product(project, product), members):
+            connection.register("_rows", rows)
+            connection.execute("insert into input.statements by name select * from _rows")
+    for each in plan.states:
+        name = quoted(each.contract.name)
+        connection.execute(f"create table main.{name} as {each.query.sql}")
+    yield connection
+    connection.close()
+
+
+def statements(plan: Plan, members: dict[str, Member]) -> Iterator[pa.Table]:
+    """What a product's relation ports say of its system's records, each stamped when it came."""
+    memory, came = connect_memory(), 0
+    ports = [each for each in plan.events if each.contract.id in members]
+    for batch in EVERYTHING[plan.product.id]():
+        for name, records in batch.items():
+            count = records.num_rows
+            causes = stamped(count, came)
+            came += count
+            rows = records.append_column(CAUSE, pa.array(np.arange(count)))
+            for port in ports:
+                if port.source.name == name.replace("-", "_"):
+                    said, failures = port.query.run(memory, rows)
+                    assert not failures
+                    found, misfits = members[port.contract.id].take(said, causes)
+                    assert not misfits
+                    yield found.drop_columns([CAUSE])
+
+
+def of_crm() -> Iterator[dict[str, pa.Table]]:
+    """All records of the CRM, in the order in which it writes them: late ones, corrections."""
+    crm = Crm()
+    yield from crm.batches(SEED, crm.count_until(SEED, 2**62), batch_rows=BATCH)
+
+
+def of_billing() -> Iterator[dict[str, pa.Table]]:
+    """All that billing ever writes of accounts and payers; invoices are no links."""
+    journal = kept(SEED, Billing().troubles)
+    yield {port: rows for port, _, rows in links(journal, 0, len(journal))}
+
+
+EVERYTHING = {"contracts": of_crm, "billing": of_billing}
+
+
+def stamped(count: int, start: int) -> pa.Table:
+    """Messages number *start* and after, a millisecond apart."""
+    offsets = np.arange(start, start + count)
+    return pa.table(
+        {
+            "topic": ["t"] * count,
+            "partition": [0] * count,
+            "offset": offsets,
+            "time": pa.array(offsets * 1000).cast(pa.timestamp("us", "UTC")),
+            "trace": pa.nulls(count, pa.string()),
+        },
+        schema=CAUSES,
+    )
+
+
+@pytest.fixture(scope="module")
+def truth() -> pa.Table:
+    world = build(SEED)
+    asked = pairs(world, np.arange(MANY))
+    return of_numbers(world, asked["phone_number"], asked["at"])
+
+
+@pytest.mark.parametrize(("end", "role", "column"), ASKED)
+def test_every_resolvable_pair_is_answered_as_the_world_has_it(
+    ring, members, truth, end, role, column
+):
+    chain = Chains([each.relation for each in members.values()]).find("phone-number", end, role)
+    questions = pa.table({"id": truth["phone_number"], "at": truth["at"]})
+
+    answers = resolve_all(ring, chain, questions)["answer"]
+
+    resolvable = pc.and_(truth["is_resolvable"], pc.is_valid(truth[column]))
+    assert pc.mean(pc.cast(resolvable, pa.float64())).as_py() >= 0.95
+    wrong = pc.not_equal(answers.filter(resolvable), truth[column].filter(resolvable))
+    assert pc.sum(pc.fill_null(wrong, True)).as_py() == 0
+
+
+def test_who_was_behind_a_number_that_nobody_had_is_not_known(ring, members, truth):
+    chain = Chains([each.relation for each in members.values()]).find(
+        "phone-number", "contract-number", None
+    )
+    nobody = truth.filter(pc.invert(truth["is_resolvable"]))
+    questions = pa.table({"id": nobody["phone_number"], "at": nobody["at"]})
+
+    assert nobody.num_rows > 1_000
+    assert resolve_all(ring, chain, questions)["answer"].null_count == nobody.num_rows
