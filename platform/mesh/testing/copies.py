@@ -22,7 +22,7 @@ COMPANY, PRODUCTS = "company", "products"
 def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = ()) -> None:
     """Copy the project at *source* to *root*, its domains marked: with *products*, or with all.
 
-    What people are granted of products that are left out, or own, is left out too.
+    What people own or are granted of products that are left out is left out too.
     """
     project = load_project(source)
     chosen = [project.product(each) for each in products] or project.products.values()
@@ -31,8 +31,11 @@ def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = 
     for each in chosen:
         shutil.copytree(each.folder, root / PRODUCTS / each.folder.name, ignore=without)
     if (root / PEOPLE).exists():
-        contracts = {one.id for each in chosen for one in each.contracts}
-        withdraw(root / PEOPLE, contracts, {each.id for each in chosen})
+        withdraw(
+            root / PEOPLE,
+            products={each.id for each in chosen},
+            contracts={one.id for each in chosen for one in each.contracts},
+        )
     domains = "|".join(sorted({re.escape(each.domain) for each in project.products.values()}))
     # Where a domain is meant: `sales` is a queue of the call centre too.
     named = re.compile(rf"\b(domain: |owner: |pub\.|priv\.)({domains})(?![\w-])")
@@ -41,14 +44,13 @@ def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = 
         path.write_text(named.sub(rf"\g<1>{mark}-\g<2>", text), encoding="utf-8")
 
 
-def withdraw(path: Path, contracts: set[str], products: set[str]) -> None:
-    """Leave people the grants of *contracts* and the ownership of *products* only."""
+def withdraw(path: Path, *, products: set[str], contracts: set[str]) -> None:
+    """Leave people what they own of *products* and the grants of *contracts*, and no more."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     for person in document["people"]:
-        kept = [each for each in person.pop("grants", []) if each["contract"] in contracts]
-        if kept:
-            person["grants"] = kept
-        owned = [each for each in person.pop("owns", []) if each in products]
-        if owned:
-            person["owns"] = owned
+        left = {
+            "owns": [each for each in person.pop("owns", []) if each in products],
+            "grants": [each for each in person.pop("grants", []) if each["contract"] in contracts],
+        }
+        person.update({name: kept for name, kept in left.items() if kept})
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
