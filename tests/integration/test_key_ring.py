@@ -75,9 +75,9 @@ def test_only_the_authority_writes_a_relation(bench):
     endpoint, topic = bench.backbone.endpoint, bench.contract(NUMBERS).topic
 
     for other in ("test-marketing", RING, "call-center", "ada"):
-        answer = try_to_write(endpoint, bench.principal(other), topic)
-        assert answer == KafkaError.TOPIC_AUTHORIZATION_FAILED, other
-    assert try_to_write(endpoint, bench.principal("test-sales"), topic) is None
+        answer = try_to_write(endpoint, bench.principal(other), [topic])
+        assert answer == {topic: KafkaError.TOPIC_AUTHORIZATION_FAILED}, other
+    assert try_to_write(endpoint, bench.principal("test-sales"), [topic]) == {topic: None}
 
 
 def test_corrections_and_contradictions_are_told_apart_and_a_lost_storage_comes_back(bench):
