@@ -14,6 +14,7 @@ from mesh.cli.app import App
 from mesh.cli.demo_checks import arrived, call_center, check, services
 from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
+from mesh.cli.demo_keyring import RECORDS, ask_the_ring
 from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.demo_quarantine import break_a_message
 from mesh.cli.feed import feed_product
@@ -48,7 +49,7 @@ class Step:
 def demo(app: App, *, keep: bool, backbone: str) -> None:
     r"""Start the mesh, feed it, read it, break a rule on purpose, and check every result.
 
-    Takes about half a minute. At the end the mesh is stopped, and its state removed if this
+    Takes about a minute. At the end the mesh is stopped, and its state removed if this
     demo made it.
 
     \b
@@ -202,6 +203,11 @@ STEPS = (
         title="Send a message that is cut short",
         command="mesh quarantine list call-center",
         act=break_a_message,
+    ),
+    Step(
+        title="Ask the key ring who held the contract of a number",
+        command=f"mesh feed contracts --records {RECORDS} --seed {SEED}",
+        act=ask_the_ring,
     ),
     Step(
         title="Write to topics of others, each with its own real secret",
