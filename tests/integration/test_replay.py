@@ -136,7 +136,7 @@ def test_what_is_not_published_yet_forbids_it(workbench):
     with workbench.running(PRODUCT) as runtime:
         workbench.settle(runtime)
         workbench.feed(PRODUCT, calls(20, 20))
-        runtime._publish = lambda _: None
+        runtime._publish = lambda *_, **__: None
         workbench.settle(runtime, 20)
 
     assert "let the product run first" in replay(workbench, PRODUCT, code=1)
