@@ -7,6 +7,7 @@ import shutil
 import duckdb
 import pytest
 
+from mesh.product.catching_up import CatchingUp
 from mesh.product.life import Life
 from mesh.product.plan import plan_product
 from mesh.product.recovery import Recovery
@@ -90,8 +91,8 @@ def test_who_was_away_for_longer_than_tombstones_are_kept_finds_what_was_deleted
 
     run(bench, STATS)
     assert counts(bench, PHONES) == left(0, 1, 2)
-    for step in ("_reread", "refresh"):
-        cut_off(bench, step)
+    for where, step in ((CatchingUp, "_reread"), (Recovery, "refresh")):
+        cut_off(bench, where, step)
     run(bench, HEAVY)
 
     assert counts(bench, CALLERS) == left(0, 1, 2)
@@ -101,14 +102,14 @@ def test_who_was_away_for_longer_than_tombstones_are_kept_finds_what_was_deleted
     assert kept(bench) == {"phones": 4, "calls": 8}
 
 
-def cut_off(bench, step: str) -> None:
+def cut_off(bench, where: type, step: str) -> None:
     """Run the second product, and end it where its recovery comes to *step*."""
 
     def end(*_):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recovery, step, end)
+        patch.setattr(where, step, end)
         with pytest.raises(KeyboardInterrupt):
             run(bench, HEAVY)
 
