@@ -167,6 +167,6 @@ def test_two_starts_at_once_make_one_mesh(mesh: Mesh):
     assert codes in ([0, 0], [0, 1]), [each.said for each in both]
     assert any("the mesh is ready" in each.said for each in both)
     assert any("already runs" in each.said for each in both)
-    assert [each["state"] for each in mesh.status()["services"]] == ["running"] * 4
+    assert {each["state"] for each in mesh.status()["services"]} == {"running"}
     mesh.run("down")
     assert mesh.is_gone(1)
