@@ -55,10 +55,11 @@ def run_product(
     """
     if settings.failpoint is not None:
         arm(settings.failpoint)
+    plan = plan_product(project, product)  # First: a name that is none is wrong use.
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
     watch = FamilyWatch(settings.project, endpoint, principal, log)
-    plan, path = watch.first(plan_product(project, product)), home.storage(product)
+    plan, path = watch.first(plan), home.storage(product)
     pause = Pause(path.with_name("pause.json"))
     open_storage = partial(Storage.open, path, plan.tables)
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
