@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ from mesh.backbone.endpoint import Principal
 from mesh.control.access import access_app
 from mesh.control.tokens import issue_token
 from mesh.errors import BackboneError
-from mesh.ports.serve import Server
+from mesh.ports.serve import Server, bind
 from mesh.product.storage import Storage
 from tests.doors import opened_door
 from tests.mapped import notes_contract
@@ -199,3 +200,12 @@ def test_every_kind_of_value_has_a_form_in_json(home, door, storage):
             ["a", None],
         ]
     ]
+
+
+def test_an_answer_on_a_kept_connection_waits_for_nobody():
+    """Unless told so, asyncio leaves Nagle's algorithm on, and a small answer takes 40 ms."""
+    listener = bind("127.0.0.1", 0, "test")
+    try:
+        assert listener.proto == socket.IPPROTO_TCP
+    finally:
+        listener.close()

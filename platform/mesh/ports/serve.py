@@ -14,7 +14,7 @@ from mesh.backbone.process import free_port
 from mesh.errors import BackboneError
 from mesh.home import Home
 
-__all__ = ["Server"]
+__all__ = ["Server", "bind"]
 
 START_TIMEOUT_S = 15.0
 BACKLOG = 128
@@ -60,7 +60,9 @@ def bind(host: str, port: int, name: str) -> socket.socket:
     use as we are may bind it too. Port 0 is any free one outside the kernel's own range.
     """
     for _ in range(ANY_PORT_TRIES):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named, the protocol lets asyncio switch Nagle's algorithm off: unnamed, an answer on a
+        # connection that is kept waits 40 ms for the client's delayed acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port or free_port()))
