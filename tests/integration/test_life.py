@@ -213,7 +213,7 @@ def test_two_meshes_in_two_folders_run_side_by_side(fresh: Mesh, tmp_path):
 
         assert (fresh.calls(), other.calls()) == (100, 200)
         addresses = [s["address"] for m in (fresh, other) for s in m.status()["services"]]
-        assert len(set(addresses)) == 8
+        assert len(set(addresses)) == len(addresses) > 0
         fresh.run("down")
         assert fresh.is_gone(1)
         assert other.calls() == 200
