@@ -126,7 +126,8 @@ def grow(task: dict[str, object], pipe: Connection) -> None:
     with tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder:
         connection, port = state.opened(Path(folder) / "profile.duckdb", keys, 5 * keys)
         began = time.perf_counter()
-        port.recompute()
+        for _ in port.recompute():
+            pass
         pipe.send((time.perf_counter() - began, peak_mb()))
         connection.close()
 

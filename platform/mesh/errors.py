@@ -12,6 +12,7 @@ MeshError                   something stopped us; the message says what to do
 │   └── SchemaIncompatible  the registry refused a schema
 ├── StorageError            a product's internal storage cannot be used
 │   └── NoRoom              its disk is full, which passes
+│       └── NoMemory        it must be opened anew, with more memory
 ├── AlreadyRunning          another process holds the lock
 ├── NotRunning              the mesh is not up
 └── DemoFailed              a check of the demo did not hold
@@ -34,6 +35,7 @@ __all__ = [
     "DemoFailed",
     "InvalidFile",
     "MeshError",
+    "NoMemory",
     "NoRoom",
     "NotRunning",
     "Refused",
@@ -103,6 +105,10 @@ class StorageError(MeshError):
 
 class NoRoom(StorageError):
     """The disk of the internal storage is full; nothing is lost, and with room it goes on."""
+
+
+class NoMemory(NoRoom):
+    """The internal storage needs more memory, and has it once it is opened anew."""
 
 
 class AlreadyRunning(MeshError):

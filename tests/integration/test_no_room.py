@@ -28,7 +28,7 @@ AWAY_S = 10.0
 @pytest.fixture
 def small_disk(workbench, tmp_path):
     """A disk for the product's storage and for nothing else; only root can mount one."""
-    for place in mounted(tmp_path, "size=24m"):
+    for place in mounted(tmp_path, "size=33m"):
         folder = workbench.home.folder("products") / PRODUCT
         folder.symlink_to(place)
         yield place
@@ -75,7 +75,7 @@ def test_a_storage_without_room_is_waited_for_and_nothing_is_lost(workbench, sma
 
 
 def test_a_storage_that_duckdb_has_shut_for_want_of_room_is_opened_again(workbench, small_disk):
-    many = 40_000
+    many = 80_000
     with started(workbench) as child:
         address = workbench.home.address(PRODUCT)
         workbench.feed(PRODUCT, calls(many))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mesh.backbone.wire import frame
+from mesh.product.outbox import LARGEST_MESSAGE
 from mesh.testing import open_workbench
 from tests.stream import (
     PRODUCT,
@@ -140,11 +141,15 @@ def test_a_rejection_has_a_key_and_an_id_however_odd_the_message(bench):
     assert headers["traceparent"].decode().split("-")[1] == trace.split("-")[1]
 
 
-def test_a_message_of_a_megabyte_goes_through_or_is_set_aside_and_stops_nothing(bench):
-    fits, too_large = calls(2, start=150).to_pylist()
+def test_a_large_message_goes_through_or_is_set_aside_and_stops_nothing(bench):
+    fits, made, too_large = calls(3, start=150).to_pylist()
+    largest = LARGEST_MESSAGE
+    size = sum(len(each) for each in message(bench, made, reason="y" * 60_000).values())
     bad = [
-        message(bench, fits, reason="x" * 900_000),
-        message(bench, too_large, reason="y" * 1_000_000),
+        message(bench, fits, reason="x" * 60_000),
+        # As large as may be, and the output has a field more.
+        message(bench, made, reason="y" * (60_000 + largest - size)),
+        message(bench, too_large, reason="z" * 1_000_000),
         {"key": b"k" * 900_000, "value": b"z" * 100_000},
         {"key": b"k", "value": b"\x01" * 1_040_000},
     ]
@@ -155,12 +160,14 @@ def test_a_message_of_a_megabyte_goes_through_or_is_set_aside_and_stops_nothing(
     assert fits["call_id"] in published_ids(bench)
     (row,) = refused(bench)
     assert (row["rule"], row["field"]) == ("size", None)
-    assert too_large["call_id"].encode() in row["value"]
+    assert made["call_id"].encode() in row["value"]
     assert [(len(each["key"]), len(each["value"])) for each in kept[2:]] == [
-        (10_000, 100_000),
-        (1, 900_000),
+        (36, largest),
+        (10_000, largest),
+        (1, largest),
     ]
-    assert all("only 900000 bytes" in each["reason"] for each in [row, *kept[2:]])
+    assert {each["rule"] for each in kept[2:]} == {"size"}
+    assert all(f"only {largest} bytes" in each["reason"] for each in kept[2:])
 
 
 def test_instants_at_and_beyond_the_ends_of_time_stop_nothing(bench):

@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka.admin import NewPartitions
 
 from mesh.errors import StorageError, TopicDiffers
-from mesh.product import inputs
+from mesh.product import fetch
 from mesh.product.relay import RelayFailed
 from tests.stream import (
     PRODUCT,
@@ -96,7 +96,7 @@ def test_a_storage_whose_log_is_torn_catches_up_and_publishes_nothing_again(work
 
 
 def test_a_recovery_that_is_stopped_halfway_goes_on_later(workbench, monkeypatch):
-    monkeypatch.setattr(inputs, "BATCH_ROWS", 50)
+    monkeypatch.setattr(fetch, "BATCH_ROWS", 50)
     workbench.feed(PRODUCT, calls(1_000))
     run(workbench, 1_000)
     workbench.home.storage(PRODUCT).unlink()

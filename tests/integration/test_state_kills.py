@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import signal
 import time
+from itertools import islice
 
 import pytest
 
-from mesh.product import engine, inputs
+from mesh.product import engine, fetch, state_port
 from mesh.product.engine import Engine
 from mesh.product.relay import RelayFailed
+from mesh.product.state_engine import StateEngine
 from tests.stats import (
     CALLERS,
     HEAVY,
@@ -91,6 +93,38 @@ def test_a_product_that_is_killed_again_and_again_says_the_truth_in_the_end(benc
         assert_never_back(bench, port, lambda row: row["calls"])
 
 
+def run_through_steps(bench, steps: int) -> None:
+    """Run `call-stats`, stopped within its comparison after so many transactions."""
+    compare = StateEngine.compare
+
+    def compare_or_stop(self, *arguments):
+        yield from islice(compare(self, *arguments), steps)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StateEngine, "compare", compare_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(bench, STATS)
+
+
+def test_a_comparison_that_is_stopped_between_its_transactions_says_each_row_once(
+    bench, monkeypatch
+):
+    monkeypatch.setattr(state_port, "PIECE", 2)
+    feed(bench, 20)
+    run(bench, STATS)
+    before = len(history(bench, PHONES))
+    rewrite(bench, PHONES_SQL.replace("count(*)", "count(*) + 100"))
+    for steps in (1, 3, 4, 6):
+        run_through_steps(bench, steps)
+
+    run(bench, STATS)
+
+    assert len(history(bench, PHONES)) == before + NUMBERS
+    assert_true(bench, PHONES)
+    assert_never_back(bench, PHONES, lambda row: row["calls"])
+
+
 def run_for(bench, product: str, batches: int) -> None:
     """Run a product that is stopped within its recovery, after some *batches*."""
     left, take_in = iter(range(batches)), Engine.take_in
@@ -107,7 +141,7 @@ def run_for(bench, product: str, batches: int) -> None:
 
 
 def test_a_recovery_that_is_stopped_again_and_again_gets_there_later(bench, monkeypatch):
-    monkeypatch.setattr(inputs, "BATCH_ROWS", 5)
+    monkeypatch.setattr(fetch, "BATCH_ROWS", 5)
     feed(bench, 60)
     for product in (STATS, HEAVY):
         run(bench, product)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mesh.errors import InvalidFile
-from mesh.product import inputs
+from mesh.product import fetch
 from mesh.product.plan import plan_product
 from tests.stats import (
     CALLERS,
@@ -163,7 +163,7 @@ def test_a_row_that_breaks_the_contract_is_refused_once_and_its_key_deleted(benc
 
 def test_a_backlog_of_events_does_not_keep_state_waiting(bench, monkeypatch):
     run(bench, HEAVY)
-    monkeypatch.setattr(inputs, "BATCH_ROWS", 10)
+    monkeypatch.setattr(fetch, "BATCH_ROWS", 10)
     feed(bench, 800)
     run(bench, STATS)
     counted = 'select (select sum(calls) from "input".phones), (select count(*) from "input".calls)'

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from mesh.product import inputs
+from mesh.product import fetch
 from mesh.product.inputs import Inputs
 from tests.stats import HEAVY, PHONES, STATS, feed, open_stats, run
 
@@ -21,7 +21,7 @@ BACKLOG = 800
 @pytest.fixture
 def bench(backbone, tmp_path, monkeypatch):
     """A project with both products of state ports, that take in ten rows at a time."""
-    monkeypatch.setattr(inputs, "BATCH_ROWS", 10)
+    monkeypatch.setattr(fetch, "BATCH_ROWS", 10)
     with open_stats(backbone, tmp_path) as found:
         yield found
 

@@ -67,7 +67,7 @@ FAULTS = [
      "    version: 1.2.0 #@\n    contractId: call-center.calls", "write 1.0.0"),
     ("      - property: system", "      - property: sytem #", "add the customProperty `system`"),
     ("        value: telephony", "        value: Telephony System #@", "kebab-case"),
-    ("        value: all", "        value: some #@", "all, none"),
+    ("        value: all", "        value: some #@", "all, latest, none"),
     ("    content: control", "    content: controls #@", "did you mean control?"),
     ("    content: control", "    content: control #@\n    contents: x", "did you mean `content`?"),
 ]  # fmt: skip

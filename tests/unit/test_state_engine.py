@@ -139,7 +139,7 @@ def test_only_the_last_piece_of_a_large_change_moves_the_offsets_on(plan, storag
     monkeypatch.setattr(engine, "FAN_OUT", 2)
     made = Engine(plan, storage, Registered())
 
-    batches = made.take_in([arrival(plan, IDS)], {"t": {0: 6}})
+    batches = list(made.take_in([arrival(plan, IDS)], {"t": {0: 6}}))
 
     assert [each.outbox.num_rows for each in batches] == [2, 2, 1]
     assert [each.offsets for each in batches] == [{}, {}, {"t": {0: 6}}]

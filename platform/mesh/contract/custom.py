@@ -103,9 +103,10 @@ def flag(node: Node | None, report: Report) -> bool:
 
 def how_long_kept(node: Node | None, report: Report) -> str:
     """Return how long an input port keeps its rows; all, with a fault, where it is no time."""
-    if node is None or node.text in ("all", "none") or duration_ms(node.text):
+    if node is None or node.text in ("all", "latest", "none") or duration_ms(node.text):
         return node.text if node else "all"
-    _fault(node, report, f"keep is {shown(node.value)}", "write all, none, or a duration as P90D")
+    remedy = "write all, latest, none, or a duration as P90D"
+    _fault(node, report, f"keep is {shown(node.value)}", remedy)
     return "all"
 
 

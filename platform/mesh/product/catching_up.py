@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from mesh.backbone.topics import cleanup_policy
+from mesh.product.fanout import taken_in
 from mesh.product.intake import Arrival
 from mesh.product.plan import Input
 from mesh.product.position import Batch, Position
@@ -43,7 +44,8 @@ class CatchingUp:
             # First: what is stale stays so until `refresh` has read all there is.
             self._inputs.engine.states.make_stale()
         for arrival in gone:
-            yield from self._inputs.engine.take_in([arrival], {}, has_states=False)
+            take_in = self._inputs.engine.take_in
+            yield from taken_in(take_in, [arrival], {}, has_states=False)
         if self._plan.state_inputs:
             self._reread(position, stop, tell)
 

@@ -5,7 +5,7 @@ The DuckDB half of exactly-once. Not here: Kafka (`inputs`, `relay`) and the loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -15,17 +15,16 @@ from mesh.backbone.registry import Registry
 from mesh.product.causes import CAUSES
 from mesh.product.duck import connect_memory, quoted
 from mesh.product.erasure import erase, tombstones
+from mesh.product.fanout import check_fan_out
 from mesh.product.intake import Arrival, Checker
 from mesh.product.made import Made, with_keys
-from mesh.product.outbox import (
-    no_messages,
-    too_large,
-)
+from mesh.product.outbox import no_messages, too_large
 from mesh.product.plan import Input, Output, Plan, StateOutput
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.publishers import publisher, rejector
 from mesh.product.rejection import Rejection, of_failures, of_size, refused
 from mesh.product.replays import Replays
+from mesh.product.retention import Retention
 from mesh.product.state_engine import StateEngine
 from mesh.product.state_input import apply_state
 from mesh.product.storage import Storage
@@ -34,7 +33,7 @@ from mesh.product.transform import CAUSE
 __all__ = ["Engine"]
 
 # Of state rows: what one Kafka transaction publishes well within its time-out.
-FAN_OUT = 20_000
+FAN_OUT = 10_000
 
 
 class Engine:
@@ -52,6 +51,7 @@ class Engine:
         topics += [each.contract.rejected_topic for each in plan.outputs]
         self._rejectors = {topic: rejector(topic, registry) for topic in topics}
         self.replays = Replays(storage)
+        self.retention = Retention(plan, storage)
         self.states = StateEngine(plan, storage, registry, self.checker, self._reject)
 
     def take_in(
@@ -61,11 +61,12 @@ class Engine:
         *,
         is_muted: bool = False,
         has_states: bool = True,
-    ) -> Sequence[Batch]:
+    ) -> Iterable[Batch]:
         """Commit *arrivals* with the *offsets* after them; the batches to publish.
 
         Muted, the same is done and nothing is said, since it was published before. Muted or
         without states, state ports are not computed: they are to be compared as a whole.
+        Raises `TooMuch`, and has done nothing, where it is to be taken in by halves (`fanout`).
         """
         made = [
             self.replays.made(
@@ -85,14 +86,14 @@ class Engine:
                 messages += said
                 # The members of a family change one table.
                 changed.setdefault(arrival.source.name, []).append(images)
+            check_fan_out(arrivals, messages)
+            self.retention.note(arrivals)
             if is_muted:
-                batches = [self._storage.save(no_messages(), offsets)]
+                last = self._storage.save(no_messages(), offsets)
             else:
-                states = self.states.change(joined(changed), newest(arrivals)) if has_states else []
-                batches = self._save(states, pa.concat_tables(messages), offsets)
-        self._storage.committed(batches[-1])
-        self.states.committed()
-        return batches
+                states = self.states.change(joined(changed), newest(arrivals)) if has_states else ()
+                last = self._save(states, pa.concat_tables(messages), offsets)
+        return self._committed(last)
 
     def compare(
         self,
@@ -100,43 +101,60 @@ class Engine:
         read_back: Callable[[StateOutput], Iterable[Arrival]],
         position: Position | None = None,
         unsaid: Sequence[tuple[Input, Rejection]] = (),
-    ) -> Sequence[Batch]:
+    ) -> Iterable[Batch]:
         """Compare state ports with what was published of them; the batches that make it true.
 
         With a *position*, the storage goes on after it. *unsaid* are rejections that were taken
-        in muted, though from after it. All of it is one transaction.
+        in muted, though from after it. In many transactions, since one of a million rows takes
+        more memory than there is; killed between two, the ports are stale and compared again.
         """
         with self._storage.transaction():
             if position is not None:
                 self._storage.adopt(position)
-            messages: list[pa.Table] = []
-            for each in outputs:
-                cause = pa.Table.from_pylist([no_cause(each.contract.topic)], CAUSES)
-                messages += self.states.compare(each, read_back(each), cause)
             said = [
                 self._rejectors[source.rejected_topic].messages(source.contract.id, [each])
                 for source, each in unsaid
             ]
-            batches = self._save(messages, pa.concat_tables([no_messages(), *said]), {})
-        self._storage.committed(batches[-1])
+            last = self._save((), pa.concat_tables([no_messages(), *said]), {})
+        start = self._storage.seq
+        self._storage.committed(last)
+        for each in outputs:
+            cause = pa.Table.from_pylist([no_cause(each.contract.topic)], CAUSES)
+            self._compare(self.states.compare(each, read_back(each), cause))
         self.states.committed()
-        return batches
+        return self._storage.after(start)
 
-    def _save(self, states: Sequence[pa.Table], events: pa.Table, offsets: Offsets) -> list[Batch]:
-        """Put what is to be said into the open transaction, as batches of bounded size.
+    def _compare(self, steps: Iterator[pa.Table]) -> None:
+        """Take each of *steps*, which gives messages, in a transaction of its own."""
+        messages: pa.Table | None = no_messages()
+        while messages is not None:
+            with self._storage.transaction():
+                messages = next(steps, None)
+                last = self._save([] if messages is None else [messages], no_messages(), {})
+            self._storage.committed(last)
+
+    def _save(self, states: Iterable[pa.Table], events: pa.Table, offsets: Offsets) -> Batch:
+        """Put what is to be said into the open transaction, as batches of bounded size; the last.
 
         Only the last has the new offsets: events are published with those they come from, and
         what state ports have said already is read back, should the storage be lost between.
         """
-        outbox = pa.concat_tables([no_messages(), *states])
-        batches: list[Batch] = []
-        while outbox.num_rows > FAN_OUT:
-            piece, outbox = outbox.slice(0, FAN_OUT), outbox.slice(FAN_OUT)
-            after = batches[-1] if batches else None
-            batches.append(self._storage.save(piece.combine_chunks(), {}, after))
-        last = pa.concat_tables([outbox, events]).combine_chunks()
-        batches.append(self._storage.save(last, offsets, batches[-1] if batches else None))
-        return batches
+        outbox, last = no_messages(), None
+        for each in states:
+            outbox = pa.concat_tables([outbox, each])
+            while outbox.num_rows > FAN_OUT:
+                piece, outbox = outbox.slice(0, FAN_OUT).combine_chunks(), outbox.slice(FAN_OUT)
+                last = self._storage.save(piece, {}, last)
+        rest = pa.concat_tables([outbox, events]).combine_chunks()
+        return self._storage.save(rest, offsets, last)
+
+    def _committed(self, last: Batch) -> Iterable[Batch]:
+        """What was saved up to *last*, now that it is committed."""
+        start = self._storage.seq
+        self._storage.committed(last)
+        self.states.committed()
+        # Of more than one, what is to be said may be more than fits into memory.
+        return [last] if last.seq - last.outbox.num_rows == start else self._storage.after(start)
 
     def _make(self, output: Output, arrival: Arrival) -> Made:
         """Run one port's query over what arrived, outside every transaction."""

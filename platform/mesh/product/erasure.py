@@ -9,6 +9,7 @@ import pyarrow as pa
 from mesh.contract.types import duckdb_columns
 from mesh.product.duck import quoted
 from mesh.product.intake import Arrival
+from mesh.product.kept import has_origins, origins_of, places_of
 from mesh.product.outbox import Publisher
 from mesh.product.plan import Input, Output
 from mesh.product.storage import Storage
@@ -29,7 +30,9 @@ def erase(
     """
     connection = storage.connection
     connection.register("_tombstones", tombstones(arrival))
-    connection.execute(f"create or replace temp table _erased as {erased_rows(arrival.source)}")
+    has_dropped = has_origins(arrival.source, outputs)
+    found = erased_rows(arrival.source, has_dropped=has_dropped)
+    connection.execute(f"create or replace temp table _erased as {found}")
     connection.unregister("_tombstones")
     table = f'"input".{quoted(arrival.source.name)}'
     fields = ", ".join(f"i.{quoted(each.name)}" for each in arrival.source.kept.fields)
@@ -49,6 +52,8 @@ def erase(
         tombs = publisher.tombstones(gone, arrival.causes)
         messages.append(tombs.append_column(CAUSE, gone[CAUSE]))
         delete_from(storage, table)
+    if has_dropped:
+        delete_from(storage, origins_of(arrival.source))
     connection.execute("drop table temp._erased")
     return images, messages
 
@@ -67,8 +72,8 @@ def tombstones(arrival: Arrival) -> pa.Table:
     )
 
 
-def erased_rows(source: Input) -> str:
-    """SQL: origin and cause of the input rows that the tombstones delete."""
+def erased_rows(source: Input, *, has_dropped: bool) -> str:
+    """SQL: origin and cause of the input rows that the tombstones delete, dropped ones too."""
     types = dict(duckdb_columns(source.contract))
     names = [each.name for each in source.contract.key_fields]
     # A key is text in a canonical form per type, which DuckDB's casts read back.
@@ -78,9 +83,10 @@ def erased_rows(source: Input) -> str:
         f"i.{quoted(name)} = try_cast({text} as {types[name]})"
         for name, text in zip(names, texts, strict=True)
     )
+    places = places_of(source) if has_dropped else f'"input".{quoted(source.name)}'
     return (
         f"select i._partition, i._offset, min(t.{CAUSE}) as {CAUSE}"
-        f' from "input".{quoted(source.name)} i join _tombstones t'
+        f" from {places} i join _tombstones t"
         f" on {same} and i._partition = t._partition and i._offset < t._offset"
         f" and {is_of(source)}"
         " group by all"

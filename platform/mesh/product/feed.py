@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
@@ -24,6 +25,7 @@ from mesh.product.duck import as_json
 from mesh.product.intake import Checker
 from mesh.product.ledger import DIGEST, LINE, Judgement, Ledger
 from mesh.product.mapping import BadLine, FileBatch
+from mesh.product.outbox import LARGEST_MESSAGE, too_large
 from mesh.product.position import Position
 from mesh.product.publishers import publisher
 from mesh.product.readback import read_back
@@ -37,6 +39,7 @@ __all__ = ["Fed", "Feed", "feed_topic"]
 RELAY_TRIES = 5
 # A reason may quote a value, so a large bad file would have as many as it has lines.
 MOST_REASONS, OTHER_REASONS = 1_000, "other reasons"
+TOO_LARGE = f"its message is larger than {LARGEST_MESSAGE} bytes"
 CONTRADICTS = "its key was fed before with other content"
 
 
@@ -129,15 +132,17 @@ class Feed:
         )
         good, violations = self._checker.check(rows, self._contract)
         outbox = self._publisher.messages(good, causes(self._contract, table.num_rows))
+        large = too_large(outbox)
+        reasons = dict.fromkeys(good[CAUSE].filter(large).to_pylist(), TOO_LARGE)
+        good, outbox = good.filter(pc.invert(large)), outbox.filter(pc.invert(large))
         # A record has no offset yet: its key is what makes it one event.
         place = outbox.schema.get_field_index("id")
         outbox = outbox.set_column(place, "id", outbox["key"].cast(pa.string()))
         judged = self._publish_new(outbox)
         fed.count_new += len(judged.new)
         fed.count_known += outbox.num_rows - len(judged.new) - len(judged.changed)
-        reasons = dict.fromkeys(
-            good[CAUSE].take(pa.array(judged.changed, pa.int64())).to_pylist(), CONTRADICTS
-        )
+        changed = good[CAUSE].take(pa.array(judged.changed, pa.int64())).to_pylist()
+        reasons |= dict.fromkeys(changed, CONTRADICTS)
         # One account a line, whatever the number of rules that it breaks.
         for each in reversed(violations):
             reasons[each.row] = f"{each.field or each.rule}: {each.reason}"

@@ -15,18 +15,13 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.contract.model import Contract, PortKind
 from mesh.errors import StorageError, TopicDiffers
+from mesh.product.fetch import fetch
 from mesh.product.offsets import check_range, place
 from mesh.product.position import Offsets
 
 __all__ = ["Inputs"]
 
 METADATA_TIMEOUT_S = 15.0
-# consume() slows down above this, measured.
-CHUNK = 1000
-# Bounds one Kafka transaction's fan-out, so that it ends well within its time-out.
-BATCH_ROWS = 10_000
-# Bounds a batch in memory where messages are large.
-BATCH_BYTES = 32 * 1024 * 1024
 # How long one kind of inputs is waited for before the other is asked.
 TURN_S = 0.005
 
@@ -71,8 +66,15 @@ class Inputs:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 50,
-                # Bounds what waits in memory at any backlog.
-                "queued.max.messages.kbytes": 16_384,
+                # Both bound what waits in memory at any backlog: of small messages, librdkafka
+                # would keep 100,000 a partition, and its own account of each is larger than they.
+                "queued.max.messages.kbytes": 4_096,
+                "queued.min.messages": 5_000,
+                # A full queue would else stop the fetching for a second.
+                "fetch.queue.backoff.ms": 10,
+                # As compressed: what it becomes may be many times as much.
+                "fetch.message.max.bytes": 256 * 1024,
+                "fetch.max.bytes": 1024 * 1024,
                 "error_cb": self._note,
             }
         )
@@ -124,14 +126,16 @@ class Inputs:
         where no broker answers; then what was drained since the last batch is lost to us.
         """
         batch: dict[str, list[Message]] = {}
-        messages = self._fetch(timeout_s)
-        for message in messages:
-            if message.error() is not None:
-                self._event(message)
-                continue
-            topic, partition, offset = place(message)
-            self._next[topic][partition] = offset + 1
-            batch.setdefault(topic, []).append(message)
+        events: list[Message] = []
+        for message in self._fetch(timeout_s):
+            if message.error() is None:
+                batch.setdefault(str(message.topic()), []).append(message)
+            else:
+                events.append(message)
+        for topic, partitions in self.next_offsets(batch).items():
+            self._next[topic].update(partitions)
+        for event in events:
+            self._event(event)
         return batch
 
     def _fetch(self, timeout_s: float) -> list[Message]:
@@ -178,12 +182,15 @@ class Inputs:
 
     def next_offsets(self, batch: dict[str, list[Message]]) -> Offsets:
         """The offsets after *batch*."""
-        offsets: Offsets = {}
-        for topic, messages in batch.items():
-            for message in messages:
-                _, partition, offset = place(message)
-                offsets.setdefault(topic, {})[partition] = offset + 1
-        return offsets
+        # In order of offset, so that the last of a partition counts.
+        lasts = {
+            topic: {message.partition(): message.offset() for message in messages}
+            for topic, messages in batch.items()
+        }
+        return {
+            topic: {int(number or 0): int(offset or 0) + 1 for number, offset in last.items()}
+            for topic, last in lasts.items()
+        }
 
     def has_reached(self, offsets: Offsets) -> bool:
         """Whether everything before *offsets* was drained; gaps of compaction count as drained."""
@@ -233,18 +240,3 @@ class Inputs:
 
     def _consumer_of(self, topic: str) -> Consumer:
         return self.consumers[self.contracts[topic].kind]
-
-
-def fetch(consumer: Consumer, timeout_s: float) -> list[Message]:
-    """What has arrived at one consumer, up to a batch; waits *timeout_s* for the first."""
-    first = consumer.poll(timeout_s)
-    messages = [] if first is None else [first]
-    size = sum(map(len, messages))
-    while messages and len(messages) < BATCH_ROWS and size < BATCH_BYTES:
-        more = consumer.consume(min(CHUNK, BATCH_ROWS - len(messages)), 0)
-        if not more:
-            break
-        # A message's length is its value's.
-        size += sum(map(len, more))
-        messages += more
-    return messages

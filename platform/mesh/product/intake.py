@@ -24,6 +24,7 @@ from mesh.contract.types import arrow_schema
 from mesh.errors import BackboneError, Unreachable
 from mesh.product.causes import causes_of
 from mesh.product.duck import connect_memory
+from mesh.product.outbox import LARGEST_MESSAGE
 from mesh.product.plan import Input
 from mesh.product.rejection import Fault, Rejection, of_messages
 from mesh.product.retry import Ask
@@ -217,6 +218,10 @@ def sorted_out(
             else:
                 reason = "a tombstone must name its row by the message's key, as UTF-8 text"
                 faults[index] = Fault(field=None, rule=KEY, reason=reason)
+            continue
+        if len(value) + len(key or b"") > LARGEST_MESSAGE:
+            reason = f"the message is larger than {LARGEST_MESSAGE} bytes"
+            faults[index] = Fault(field=None, rule="size", reason=reason)
             continue
         framed = unframe(value)
         if isinstance(framed, Unreadable):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mesh.contract.faults import Fault
@@ -30,13 +31,15 @@ __all__ = [
 class Input:
     """An input port. *name* is what SQL calls it; what breaks its contract goes to *rejected*.
 
-    The members of a family are inputs of one name, since they fill one table.
+    *keep* is how long rows of events are kept: `all`, `latest`, `none` or a duration. The
+    members of a family are inputs of one name, since they fill one table.
     """
 
     name: str
     contract: Contract
     rejected_topic: str
     member: Member | None = None
+    keep: str = "all"
 
     @property
     def kept(self) -> Contract:
@@ -138,13 +141,16 @@ def plan_product(project: Project, product_id: str) -> Plan:
     kept |= {each.name: each.table for each in families}
     events = [each for each in product.outputs if each.contract.kind == "event"]
     states = [each for each in product.outputs if each.contract.kind == "state"]
-    return Plan(
+    plan = Plan(
         product=product,
         inputs=tuple(inputs),
         events=tuple(plan_output(port, sources) for port in events),
         states=tuple(plan_state(port, kept) for port in states),
         families=tuple(families),
     )
+    if faults := [*keep_faults(plan)]:
+        raise InvalidFile(faults)
+    return plan
 
 
 def inputs_of(project: Project, product: Product, port: InputPort) -> tuple[Input, ...]:
@@ -152,12 +158,36 @@ def inputs_of(project: Project, product: Product, port: InputPort) -> tuple[Inpu
     topic = rejected_topic_of(project, product, port)
     if port.family is None:
         contract = project.input_contract(port)
-        return (Input(name=port.name.replace("-", "_"), contract=contract, rejected_topic=topic),)
+        name = port.name.replace("-", "_")
+        return (Input(name=name, contract=contract, rejected_topic=topic, keep=port.keep),)
     family = find_family(product, port)
     return tuple(
-        Input(name=family.name, contract=each.contract, rejected_topic=topic, member=each)
+        Input(
+            name=family.name,
+            contract=each.contract,
+            rejected_topic=topic,
+            member=each,
+            keep=port.keep,
+        )
         for each in members_of(family, project)
     )
+
+
+def keep_faults(plan: Plan) -> Iterator[Fault]:
+    """Where an input drops rows that are still needed."""
+    read = {name: each for each in plan.states for name in each.query.inputs}
+    for source in plan.inputs:
+        problem = ""
+        if source.member is not None:
+            problem = f"keep is {source.keep}, and a family keeps all" * (source.keep != "all")
+        elif source.contract.kind == "state" and source.keep not in ("all", "latest"):
+            problem = f"it is a state input, which keeps one row a key, not {source.keep}"
+        elif source.contract.kind == "event" and source.keep != "all" and source.name in read:
+            port = read[source.name].contract.id
+            problem = f"keep is {source.keep}, and the state port {port} is made of all of it"
+        if problem:
+            path, text = plan.product.folder / "product.yaml", f"input {source.name}: {problem}"
+            yield Fault(path=path, line=0, problem=text, remedy="write keep: all", rule="keep")
 
 
 def rejected_topic_of(project: Project, product: Product, port: InputPort) -> str:

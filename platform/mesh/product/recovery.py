@@ -7,10 +7,11 @@ here, and whatever is begun may be begun again at any point.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mesh.errors import StorageError
 from mesh.product.failpoints import reach
+from mesh.product.fanout import taken_in
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.offsets import before
@@ -30,7 +31,7 @@ class Recovery:
 
     def recover(
         self, position: Position, stop: threading.Event, tell: Tell
-    ) -> Sequence[Batch] | None:
+    ) -> Iterable[Batch] | None:
         """Take in, muted, what led to *position*; the batches that make the state ports true.
 
         State inputs are read from their beginning to their end, event inputs up to exactly the
@@ -53,7 +54,7 @@ class Recovery:
                     return None
                 unsaid += late(arrivals, position.offsets)
                 if arrivals:
-                    self._inputs.engine.take_in(arrivals, offsets, is_muted=True)
+                    self._inputs.take_in_muted(arrivals, offsets)
                     reach("recovering")
         finally:
             inputs.close()
@@ -85,7 +86,8 @@ class Recovery:
                     if stop.is_set():
                         return
                     if arrivals:
-                        yield from self._inputs.engine.take_in(arrivals, offsets, has_states=False)
+                        take_in = self._inputs.engine.take_in
+                        yield from taken_in(take_in, arrivals, offsets, has_states=False)
             finally:
                 inputs.close()
         yield from self._inputs.engine.compare(stale, self._published)

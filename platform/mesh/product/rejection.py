@@ -45,8 +45,8 @@ __all__ = [
 # The rule of a replay that came too late: a newer row or a deletion stands for its key.
 SUPERSEDED = "superseded"
 
-# Of what is rejected, so that its message is not too large in its turn.
-KEPT_VALUE, KEPT_KEY = 900_000, 10_000
+# Of what is rejected. A larger message is refused for its size, whatever else of it is mended.
+KEPT_VALUE, KEPT_KEY = LARGEST_MESSAGE, 10_000
 NOTE = f" (only {KEPT_VALUE} bytes of the value and {KEPT_KEY} of the key are kept here)"
 
 
@@ -175,7 +175,7 @@ def refused(
 def of_failures(failures: Sequence[Failure]) -> list[Violation]:
     """Why rows for which the query failed are refused."""
     return [
-        Violation(row=number, field=None, rule="sql", reason=each.reason)
+        Violation(row=number, field=None, rule=each.rule, reason=each.reason)
         for number, each in enumerate(failures)
     ]
 

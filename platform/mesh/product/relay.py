@@ -64,6 +64,8 @@ class Relay:
                 "linger.ms": 0,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 1_000_000,
+                # Of 1 GB by default; `produce` waits while it is full.
+                "queue.buffering.max.kbytes": 16_384,
             }
         )
         try:

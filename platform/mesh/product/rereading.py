@@ -15,6 +15,7 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
 from mesh.product.engine import Engine
+from mesh.product.fanout import taken_in
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival
 from mesh.product.offsets import before
@@ -75,10 +76,15 @@ class Rereading:
                 if stop.is_set():
                     return False
                 if offsets:
-                    self.engine.take_in(arrivals, offsets, is_muted=True)
+                    self.take_in_muted(arrivals, offsets)
         finally:
             inputs.close()
         return True
+
+    def take_in_muted(self, arrivals: Sequence[Arrival], offsets: Offsets) -> None:
+        """Take in what was said before."""
+        for _ in taken_in(self.engine.take_in, arrivals, offsets, is_muted=True):
+            pass
 
     def replayed(self, position: Position, stop: threading.Event, tell: Tell) -> bool:
         """Take in, muted, what was replayed before *position*, now that its originals were read.

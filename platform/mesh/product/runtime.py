@@ -15,12 +15,13 @@ from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
-from mesh.errors import NoRoom, Unreachable
+from mesh.errors import NoMemory, NoRoom, Unreachable
 from mesh.product.beacon import Beacon
 from mesh.product.duck import is_usable
 from mesh.product.engine import Engine
 from mesh.product.failpoints import reach
 from mesh.product.family_watch import FamilyWatch
+from mesh.product.fanout import taken_in
 from mesh.product.inputs import Inputs
 from mesh.product.intake import Arrival, Intake
 from mesh.product.life import Life
@@ -98,7 +99,7 @@ class Runtime:
                     self.step(POLL_S)
                 except (Unreachable, RelayFailed, NoRoom) as error:
                     self.progress.report("waiting", str(error))
-                    if not is_usable(self._storage.connection):
+                    if isinstance(error, NoMemory) or not is_usable(self._storage.connection):
                         raise
                     stop.wait(RETRY_S)
         finally:
@@ -139,6 +140,7 @@ class Runtime:
 
     def _take_in(self, inputs: Inputs, timeout_s: float) -> int:
         """One batch, stored and published; how many messages it was."""
+        self._running_engine().retention.prune()
         drained = inputs.drain(timeout_s)
         if not drained:
             self._storage.prune()
@@ -148,19 +150,23 @@ class Runtime:
             self._life.note(inputs)
             return 0
         self.patience.heard()
-        for part in in_turn(drained, self._retries):
-            arrivals = self._read(part)
+        count = sum(map(len, drained.values()))
+        parts = [*in_turn(drained, self._retries)]
+        # Of large messages, what is held one step longer than needed is what a product takes.
+        drained.clear()
+        for part in parts:
+            arrivals, offsets = self._read(part), inputs.next_offsets(part)
             is_replay = not self._retries.isdisjoint(part)
-            batches = self._running_engine().take_in(arrivals, inputs.next_offsets(part))
-            reach("storage-committed")
-            if not is_replay:
-                newest = max(each.causes["time"][-1].as_py() for each in arrivals)
-                self.progress.arrived(newest, self._storage.offsets)
-            for batch in batches:
+            part.clear()
+            for batch in taken_in(self._running_engine().take_in, arrivals, offsets):
+                reach("storage-committed")
+                if not is_replay:
+                    newest = max(each.causes["time"][-1].as_py() for each in arrivals)
+                    self.progress.arrived(newest, self._storage.offsets)
                 self._publish(batch, is_silent_too=is_replay)
         self.progress.lag = inputs.lag()
         self._life.note(inputs)
-        return sum(map(len, drained.values()))
+        return count
 
     def _read(self, drained: dict[str, list[Message]]) -> list[Arrival]:
         parts = [self._intakes[topic].arrivals(messages) for topic, messages in drained.items()]

@@ -6,7 +6,7 @@ Works in the transaction that the batch has open. Not here: one port's compariso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -15,13 +15,14 @@ import pyarrow as pa
 from mesh.backbone.keys import keys
 from mesh.backbone.registry import Registry
 from mesh.contract.faults import Fault
+from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
 from mesh.errors import InvalidFile
 from mesh.product.duck import is_full, quoted
 from mesh.product.erasure import tombstones
 from mesh.product.intake import Arrival, Checker
 from mesh.product.listener import Listener
-from mesh.product.outbox import OUTBOX, Publisher, constant
+from mesh.product.outbox import OUTBOX, Publisher, constant, no_messages
 from mesh.product.plan import Plan, StateOutput
 from mesh.product.publishers import publisher
 from mesh.product.rejection import Rejection, refused
@@ -29,6 +30,7 @@ from mesh.product.state_check import StateCheck
 from mesh.product.state_input import apply_state
 from mesh.product.state_port import Change, StatePort
 from mesh.product.storage import Storage
+from mesh.product.storage_memory import is_out_of_memory
 from mesh.product.transform import CAUSE
 
 __all__ = ["StateEngine"]
@@ -72,20 +74,17 @@ class StateEngine:
         state = StatePort(self._storage.connection, output.contract, output.query, check)
         return Port(output=output, state=state, publisher=made)
 
-    def change(self, changed: Mapping[str, pa.Table], cause: pa.Table) -> list[pa.Table]:
+    def change(self, changed: Mapping[str, pa.Table], cause: pa.Table) -> Iterator[pa.Table]:
         """The messages that follow from *changed*, old and new images by input.
 
         *cause* has one row, the newest message of the batch.
         """
         found = {name: rows for name, rows in changed.items() if rows.num_rows}
         images = {**self._nothing, **found}
-        messages, self._news = [], []
+        self._news = []
         for port in self._ports:
             if set(port.output.query.inputs) & set(found):
-                change = computed(port, lambda port=port: port.state.change(images))  # type: ignore[misc]  # bound early
-                messages += self._said(port, change, cause)
-                self._news.append((port.output.port.name, change))
-        return messages
+                yield from self._said(port, port.state.changes(images), cause)
 
     def committed(self) -> None:
         """Tell the listener what the last batch changed, now that it is kept."""
@@ -113,53 +112,58 @@ class StateEngine:
 
     def compare(
         self, output: StateOutput, published: Iterable[Arrival], cause: pa.Table
-    ) -> list[pa.Table]:
-        """Replace a port's table by what was *published*; the messages that make it true."""
+    ) -> Iterator[pa.Table]:
+        """Replace a port's table by what was *published*; the messages that make it true.
+
+        Each step is to be taken in a transaction. Until the last the port is stale, and what is
+        in its table is not what was published: begun again, it is replaced again.
+        """
         self._news = None
         port = next(each for each in self._ports if each.output is output)
-        lost = self._replace(port, published)
-        change = computed(port, port.state.recompute)
-        messages = self._said(port, change, cause)
-        messages.append(self._buried(port, lost, cause))
-        connection, name = self._storage.connection, output.contract.id
-        connection.execute("delete from mesh.state_ports where port = ?", [name])
-        connection.execute("insert into mesh.state_ports values (?, ?)", [name, output.digest])
-        return messages
+        connection, contract = self._storage.connection, output.contract
+        connection.execute("delete from mesh.state_ports where port = ?", [contract.id])
+        lost: set[bytes] = set()
+        for _ in self._replace(contract, published, lost):
+            yield no_messages()
+        yield from self._said(port, port.state.recompute(), cause)
+        yield self._buried(port, lost, cause)
+        row = [contract.id, output.digest]
+        connection.execute("insert into mesh.state_ports values (?, ?)", row)
 
-    def _replace(self, port: Port, published: Iterable[Arrival]) -> set[bytes]:
-        """Fill the table from the port's own topic; the keys of what cannot be read."""
-        contract = port.output.contract
+    def _replace(
+        self, contract: Contract, published: Iterable[Arrival], lost: set[bytes]
+    ) -> Iterator[None]:
+        """Fill the table from the port's own topic; keys of what cannot be read go to *lost*."""
         table = f"main.{quoted(contract.name)}"
         connection = self._storage.connection
         connection.execute(f"delete from {table}")
-        lost: set[bytes] = set()
         nothing = arrow_schema(contract).append(pa.field(CAUSE, pa.int64())).empty_table()
         for each in published:
             apply_state(connection, table, contract, rows=each.rows, tombstones=tombstones(each))
             lost |= {one.key for one in each.rejections if one.key is not None}
+            yield
         texts = [each.decode("utf-8", "replace") for each in sorted(lost)]
         gone = pa.table(
             {"key": pa.array(texts, pa.string()), CAUSE: pa.array(range(len(texts)), pa.int64())}
         )
         # Said again if it is true, whatever cannot be read stands last on the topic.
         apply_state(connection, table, contract, rows=nothing, tombstones=gone)
-        return lost
+        yield
 
-    def _said(self, port: Port, change: Change, cause: pa.Table) -> list[pa.Table]:
-        """The messages of a change: rows, tombstones, and what was refused."""
-        contract = port.output.contract
-        schema = arrow_schema(contract)
-        rows = change.rows.cast(schema)
-        gone = change.gone.cast(pa.schema([schema.field(n) for n in change.gone.column_names]))
-        key = pa.concat_arrays([keys(rows, contract), keys(gone, contract)])
-        value = pa.array([*port.publisher.values(rows), *([None] * gone.num_rows)], pa.binary())
-        messages = [self._messages(contract.topic, key, value, cause)]
-        if change.violations:
-            table = change.refused
-            table = table.append_column(CAUSE, constant(0, table.num_rows, pa.int64()))
-            rejections = self._untold(contract.id, refused([table], cause, change.violations))
-            messages.append(self._reject(contract.rejected_topic, contract.id, rejections))
-        return messages
+    def _said(self, port: Port, changes: Iterator[Change], cause: pa.Table) -> Iterator[pa.Table]:
+        """The messages of changes: rows, tombstones, and what was refused."""
+        contract, count = port.output.contract, 0
+        for change in computed(port, changes):
+            if self._news is not None:
+                self._news.append((port.output.port.name, change))
+            key, value = keys_and_values(port, change)
+            yield self._messages(contract.topic, key, value, cause, first=count)
+            count += len(key)
+            if change.violations:
+                table = change.refused
+                table = table.append_column(CAUSE, constant(0, table.num_rows, pa.int64()))
+                rejections = self._untold(contract.id, refused([table], cause, change.violations))
+                yield self._reject(contract.rejected_topic, contract.id, rejections)
 
     def _untold(self, port: str, rejections: Sequence[Rejection]) -> list[Rejection]:
         """What was not said yet of a port's rows: they are computed again and again."""
@@ -186,10 +190,18 @@ class StateEngine:
             found = found.cast(pa.schema([schema.field(n) for n in found.column_names]))
             lost = lost - set(keys(found, contract).to_pylist())
         key = pa.array(sorted(lost), pa.binary())
-        return self._messages(contract.topic, key, pa.nulls(len(key), pa.binary()), cause, "lost-")
+        nothing = pa.nulls(len(key), pa.binary())
+        return self._messages(contract.topic, key, nothing, cause, mark="lost-")
 
     def _messages(
-        self, topic: str, key: pa.Array, value: pa.Array, cause: pa.Table, mark: str = ""
+        self,
+        topic: str,
+        key: pa.Array,
+        value: pa.Array,
+        cause: pa.Table,
+        *,
+        first: int = 0,
+        mark: str = "",
     ) -> pa.Table:
         """Messages with ids of their own: no two published batches begin at the same sequence."""
         start, count = self._storage.seq, len(key)
@@ -199,7 +211,7 @@ class StateEngine:
                 "topic": constant(topic, count),
                 "key": key,
                 "value": value,
-                "id": pa.array([f"{topic}/{start}/{mark}{n}" for n in range(count)], pa.string()),
+                "id": [f"{topic}/{start}/{mark}{n}" for n in range(first, first + count)],
                 "time": pa.repeat(time, count),
                 "trace": pa.repeat(trace, count),
             },
@@ -207,12 +219,23 @@ class StateEngine:
         )
 
 
-def computed(port: Port, compute: Callable[[], Change]) -> Change:
-    """What *compute* says. Raises `InvalidFile` where the port's query fails on the data."""
+def keys_and_values(port: Port, change: Change) -> tuple[pa.Array, pa.Array]:
+    """The messages of a change: its rows, and then its tombstones."""
+    contract = port.output.contract
+    schema = arrow_schema(contract)
+    rows = change.rows.cast(schema)
+    gone = change.gone.cast(pa.schema([schema.field(n) for n in change.gone.column_names]))
+    key = pa.concat_arrays([keys(rows, contract), keys(gone, contract)])
+    value = pa.array([*port.publisher.values(rows), *([None] * gone.num_rows)], pa.binary())
+    return key, value
+
+
+def computed(port: Port, changes: Iterator[Change]) -> Iterator[Change]:
+    """What *changes* gives. Raises `InvalidFile` where the port's query fails on the data."""
     try:
-        return compute()
+        yield from changes
     except duckdb.Error as error:
-        if is_full(error):
+        if is_full(error) or is_out_of_memory(error):
             raise  # the transaction's, not the query's
         problem = f"it fails on the data there is: {str(error).splitlines()[0]}"
         remedy = "mend the query (try_cast gives null); the product goes on where it stopped"

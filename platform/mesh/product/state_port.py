@@ -25,6 +25,8 @@ from mesh.product.state_query import CHANGED, StateQuery
 
 __all__ = ["Change", "StatePort"]
 
+# So many rows are compared at once, about; what one Kafka transaction publishes.
+PIECE = 10_000
 Check = Callable[[pa.Table], tuple[pa.Table, list[Violation]]]
 
 
@@ -56,16 +58,37 @@ class StatePort:
         self._keys = [each.name for each in contract.key_fields]
         self._database = connection.execute("select current_database()").fetchall()[0][0]
 
-    def change(self, changed: Mapping[str, pa.Table]) -> Change:
+    def changes(self, changed: Mapping[str, pa.Table]) -> Iterator[Change]:
         """What changes by a batch; *changed* has old and new images of every input's rows."""
         if self._query.keys_sql is None:
-            return self.recompute()
-        with self._touched(changed):
-            return self._compare("_touched")
+            yield from self.recompute()
+        else:
+            yield self.change(changed)
 
-    def recompute(self) -> Change:
-        """What is different between the table and the whole query."""
-        return self._compare(None)
+    def change(self, changed: Mapping[str, pa.Table]) -> Change:
+        """What changes by a batch, of a port that has a keys file."""
+        with self._touched(changed):
+            old = f"(select o.* from {self._table} o semi join _touched using ({self._key_list()}))"
+            return self._compare(self._fresh(), old)
+
+    def recompute(self) -> Iterator[Change]:
+        """What is different between the table and the whole query.
+
+        By pieces, in each of which some keys are whole, since all of it may be more than fits.
+        """
+        names = ", ".join(quoted(each) for each in self._types)
+        self._connection.execute(
+            f"create or replace temp table _whole as select {names} from ({self._query.sql}\n) q"
+        )
+        sizes = f"(select count(*) from _whole), (select count(*) from {self._table})"
+        most = self._connection.execute(f"select greatest({sizes})").fetchall()[0][0]
+        keys = ", ".join(f"try_cast({quoted(k)} as {self._types[k]})" for k in self._keys)
+        count = most // PIECE + 1
+        for number in range(count):
+            is_in = f"where hash({keys}) % {count} = {number}"
+            fresh = self._connection.sql(f"select * from _whole {is_in}").to_arrow_table()
+            yield self._compare(fresh, f"(select * from {self._table} {is_in})")
+        self._connection.execute("drop table temp._whole")
 
     @contextmanager
     def _touched(self, changed: Mapping[str, pa.Table]) -> Iterator[None]:
@@ -88,15 +111,9 @@ class StatePort:
                 self._connection.unregister(CHANGED + name)
         yield
 
-    def _compare(self, touched: str | None) -> Change:
-        """Recompute (the touched keys, or all), compare with the table, and bring it up."""
-        fresh = self._fresh(touched)
+    def _compare(self, fresh: pa.Table, old: str) -> Change:
+        """Compare rows of the query with those of *old*, SQL, and bring the table up."""
         rows, violations = self._check(fresh)
-        old = self._table
-        if touched is not None:
-            old = (
-                f"(select o.* from {self._table} o semi join {touched} using ({self._key_list()}))"
-            )
         with self._as_table("_fresh", rows):
             new = self._connection.sql(self._new_rows(old)).to_arrow_table()
             gone = self._connection.sql(
@@ -106,15 +123,13 @@ class StatePort:
         self._bring_up(new, gone)
         return Change(rows=new, gone=gone, refused=fresh, violations=violations)
 
-    def _fresh(self, touched: str | None) -> pa.Table:
-        """The query's rows now, for the touched keys or for all."""
+    def _fresh(self) -> pa.Table:
+        """The query's rows now, for the touched keys."""
         # By name: `*` of an input has the columns of its origin along.
         names = ", ".join(quoted(each) for each in self._types)
         sql = f"select {names} from ({self._query.sql}\n) q"
-        if touched is None:
-            return self._connection.sql(sql).to_arrow_table()
-        sql += f" semi join {touched} using ({self._key_list()})"
-        narrowed = self._narrowed(touched)
+        sql += f" semi join _touched using ({self._key_list()})"
+        narrowed = self._narrowed()
         if narrowed is None:
             return self._connection.sql(sql).to_arrow_table()
         # A temporary view hides the table of the same name; DuckDB does not push the keys
@@ -126,7 +141,7 @@ class StatePort:
         finally:
             self._connection.execute(f"drop view temp.{quoted(name)}")
 
-    def _narrowed(self, touched: str) -> tuple[str, str] | None:
+    def _narrowed(self) -> tuple[str, str] | None:
         """The input of which fewer rows are enough, and SQL that gives them."""
         if self._query.needs is not None:
             self._connection.execute(
@@ -138,7 +153,7 @@ class StatePort:
             return None
         table = f'{quoted(self._database)}."input".{quoted(name)}'
         keys = self._key_list()
-        return name, f"select i.* from {table} i semi join {touched} using ({keys})"
+        return name, f"select i.* from {table} i semi join _touched using ({keys})"
 
     def _new_rows(self, old: str) -> str:
         """SQL: the fresh rows that are not in *old* as they are."""

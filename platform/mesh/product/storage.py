@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
+from mesh.product.bookkeeping import BOOKKEEPING, LATER, OUTBOX_TABLE
 from mesh.product.duck import (
     batch_error,
     connect,
@@ -33,22 +34,6 @@ from mesh.product.rejection import Rejection
 from mesh.product.tables import settle
 
 __all__ = ["Storage"]
-
-BOOKKEEPING = """
-create schema mesh;
-create table mesh.state (seq bigint, offsets varchar);
-insert into mesh.state values (0, '{}');
-create table mesh.outbox (
-    seq bigint, topic varchar, "key" blob, "value" blob, id varchar, "time" timestamptz,
-    trace varchar
-);
-create table mesh.batches (id varchar, seq bigint, offsets varchar);
-create table mesh.quality (port varchar, rule varchar, field varchar, count_rejected bigint);
-create table mesh.topics (topic varchar, topic_id varchar);
-"""
-# Later than the rest: a storage of before has none.
-LATER = """create table if not exists mesh.state_ports (port varchar, digest varchar);
-create table if not exists mesh.life (storage_id varchar, met_at double)"""
 
 
 class Storage:
@@ -77,6 +62,7 @@ class Storage:
             if not table_exists(connection, "mesh", "state"):
                 with transaction(connection):
                     connection.execute(BOOKKEEPING)
+                    connection.execute(OUTBOX_TABLE)
             connection.execute(LATER)
             settle(connection, tables)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
@@ -106,7 +92,7 @@ class Storage:
                 self._prune()
                 yield
         except duckdb.Error as error:
-            raise batch_error(error) from error
+            raise batch_error(self.path, error) from error
         self._pruned = self.published
 
     def prune(self) -> None:
@@ -178,7 +164,10 @@ class Storage:
 
     def unpublished(self, position: Position | None) -> Iterator[Batch]:
         """The committed batches after *position* that have something to say, oldest first."""
-        done = position.seq if position else 0
+        return self.after(position.seq if position else 0)
+
+    def after(self, done: int) -> Iterator[Batch]:
+        """The same after a sequence number; one at a time is in memory."""
         rows = self.connection.execute(
             "select id, seq, offsets from mesh.batches where seq > ? order by seq, rowid", [done]
         ).fetchall()
@@ -241,7 +230,11 @@ class Storage:
         """Drop what is published, inside the transaction that was opened for a batch."""
         if self.published is None:
             return
-        self.connection.execute("delete from mesh.outbox where seq <= ?", [self.published.seq])
+        if self.published.seq == self.seq:
+            # A table emptied by DELETE keeps what it held until all of a row group is gone.
+            self.connection.execute(OUTBOX_TABLE)
+        else:
+            self.connection.execute("delete from mesh.outbox where seq <= ?", [self.published.seq])
         self.connection.execute(
             "delete from mesh.batches where seq <= ? and id <> ?",
             [self.published.seq, self.published.batch],

@@ -80,6 +80,9 @@ def renamed(
         if old[0] == place[0] and old not in wanted and kept.topic == contract.topic:
             table = f"{quoted(kept.schema)}.{quoted(kept.name)}"
             connection.execute(f"alter table {table} rename to {quoted(place[1])}")
+            if old[0] == "input" and table_exists(connection, "origins", old[1]):
+                origins = f"origins.{quoted(old[1])}"
+                connection.execute(f"alter table {origins} rename to {quoted(place[1])}")
             del known[old]
             return kept
     return None
@@ -139,6 +142,8 @@ def drop(connection: duckdb.DuckDBPyConnection, kept: Kept) -> None:
         connection.execute("delete from mesh.outbox where topic = ?", [kept.topic])
         connection.execute("delete from mesh.state_ports where port = ?", [kept.port])
         return
+    if table_exists(connection, "origins", kept.name):
+        connection.execute(f"drop table origins.{quoted(kept.name)}")
     offsets = json.loads(connection.execute("select offsets from mesh.state").fetchall()[0][0])
     offsets.pop(kept.topic, None)
     connection.execute("update mesh.state set offsets = ?", [json.dumps(offsets)])

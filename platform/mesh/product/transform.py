@@ -15,14 +15,29 @@ import duckdb
 import pyarrow as pa
 
 from mesh.contract.faults import Fault
-from mesh.errors import InvalidFile
+from mesh.errors import InvalidFile, MeshError
 from mesh.product.event_lint import NotAQuery, faults_of, parse, tables_of
 
-__all__ = ["CAUSE", "EventQuery", "Failure", "read_event_query"]
+__all__ = [
+    "CAUSE",
+    "MOST_BYTES",
+    "MOST_ROWS",
+    "EventQuery",
+    "Failure",
+    "TooMuch",
+    "read_event_query",
+]
 
 CAUSE = "_cause"
 NEW = "new_"
 LONGEST_REASON = 400
+# What one Kafka transaction publishes well within its time-out, and what fits into memory.
+MOST_ROWS, MOST_BYTES = 20_000, 16 * 1024 * 1024
+READ_ROWS = 2048
+
+
+class TooMuch(MeshError):
+    """A batch makes more than one transaction publishes: it is to be taken in by halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +60,16 @@ class EventQuery:
 
         A row for which the query fails is set aside: it must not stop the next. *connection*
         must have no open transaction, which the failure would end.
-        Raises `InvalidFile` where the query fails whatever the rows are.
+        Raises `InvalidFile` where the query fails whatever the rows are, `TooMuch` where more
+        than one row makes more than a transaction takes; a row that does so alone is set aside.
         """
         try:
             return self._run(connection, batch), []
+        except TooMuch as error:
+            if batch.num_rows > 1:
+                raise
+            nothing = self.run_on_nothing(connection, batch.schema)
+            return nothing, [Failure(row=batch, reason=str(error), rule="fan-out")]
         except duckdb.Error as error:
             nothing = self.run_on_nothing(connection, batch.schema)
             if batch.num_rows == 1:
@@ -76,7 +97,8 @@ class EventQuery:
     def _run(self, connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> pa.Table:
         connection.register(self.relation, batch)
         try:
-            return connection.sql(self.sql).to_arrow_table()
+            # Not as a whole: of one message, a query may make more than there is memory for.
+            return bounded(connection.sql(self.sql).to_arrow_reader(READ_ROWS))
         finally:
             connection.unregister(self.relation)
 
@@ -87,6 +109,22 @@ class Failure:
 
     row: pa.Table
     reason: str
+    rule: str = "sql"
+
+
+def bounded(reader: pa.RecordBatchReader) -> pa.Table:
+    """All that *reader* gives. Raises `TooMuch` as soon as it is more than a transaction takes."""
+    found, count, size = [], 0, 0
+    with reader:
+        for each in reader:
+            found.append(each)
+            count, size = count + each.num_rows, size + each.nbytes
+            if count > MOST_ROWS or size > MOST_BYTES:
+                raise TooMuch(
+                    f"it makes more than {MOST_ROWS} rows or {MOST_BYTES} bytes, which is what "
+                    "one transaction publishes: let its writer send it in parts"
+                )
+    return pa.Table.from_batches(found, reader.schema)
 
 
 def read_event_query(path: Path) -> EventQuery:

@@ -15,8 +15,9 @@ from confluent_kafka import Message
 from mesh.backbone.keys import keys
 from mesh.contract.types import arrow_schema, duckdb_columns
 from mesh.product.causes import CAUSES
-from mesh.product.duck import quoted
+from mesh.product.duck import quoted, table_exists
 from mesh.product.intake import Arrival, Deletion
+from mesh.product.kept import places_of
 from mesh.product.plan import Input
 from mesh.product.storage import Storage
 from mesh.product.transform import CAUSE
@@ -66,7 +67,7 @@ class Vanished:
         same = " and ".join(f"i.{each} = p.{each}" for each in self._names)
         gone = self._connection.sql(
             f"select {', '.join(f'i.{each}' for each in self._names)}, i._partition, i._offset"
-            f' from "input".{quoted(self._source.name)} i join _begin b'
+            f" from {self._rows()} i join _begin b"
             " on i._partition = b._partition and i._offset >= b._start"
             f" anti join _present p on i._partition = p._partition and {same}"
             " order by i._partition, i._offset"
@@ -74,6 +75,12 @@ class Vanished:
         self._connection.unregister("_begin")
         pieces = [gone.slice(n, PIECE) for n in range(0, gone.num_rows, PIECE)]
         return [self._arrival(each) for each in pieces]
+
+    def _rows(self) -> str:
+        """SQL: the rows that are or were kept."""
+        if table_exists(self._connection, "origins", self._source.name):
+            return places_of(self._source)
+        return f'"input".{quoted(self._source.name)}'
 
     def _arrival(self, gone: pa.Table) -> Arrival:
         """The tombstones that were never seen; each stands right after its row."""
