@@ -47,19 +47,23 @@ def start(*arguments, **environment):
     )
 
 
+TWO_AT_A_TIME = "<-n><auto><--maxprocesses><2><--dist><loadfile><--no-loadscope-reorder>"
+
+
 @pytest.mark.parametrize(
     ("command", "asked"),
     [
         ("./run demo", "<-m><mesh><demo>"),
         ("./run demo --keep", "<-m><mesh><demo><--keep>"),
         ("./run mesh status --json", "<-m><mesh><status><--json>"),
-        ("./run test", "<-m><pytest><-m><not long>"),
-        ("./run test -k wire", "<-m><pytest><-m><not long><-k><wire>"),
+        ("./run test", f"<-m><pytest><-m><not long>{TWO_AT_A_TIME}"),
+        ("./run test -k wire", f"<-m><pytest><-m><not long>{TWO_AT_A_TIME}<-k><wire>"),
         (
             "./run test --tier fast",
-            "<-m><pytest><-m><not slow and not long and not network and not docker>",
+            "<-m><pytest><-m><not slow and not long and not network and not docker>"
+            + TWO_AT_A_TIME,
         ),
-        ("./run test --tier fast -k wire", "docker><-k><wire>"),
+        ("./run test --tier fast -k wire", f"docker>{TWO_AT_A_TIME}<-k><wire>"),
         ("./run test --tier long", "<-m><pytest><-m><long>"),
     ],
 )
