@@ -121,7 +121,7 @@ def test_a_header_alone_gives_no_batch(tmp_path):
         (b"", "the file is empty"),
         (b"\n\n", "the file holds blank lines only"),
         (b"\x89PNG\r\n\x1a\n", "this is a PNG image, not CSV"),
-        (gzip.compress(b"code\na\n"), "this is compressed with gzip, not CSV"),
+        (gzip.compress(b"code\na\n", mtime=0), "this is compressed with gzip, not CSV"),
         (b"PAR1\x15\x04", "this is Parquet, not CSV"),
         (b"code\na\x00b\n", "this holds NUL bytes"),
         ("code\n".encode("utf-16"), "this is UTF-16, not utf-8"),
