@@ -51,7 +51,8 @@ class Watch:
         for each in (process / "fd").iterdir():
             with contextlib.suppress(OSError):
                 target = str(each.readlink())
-                if target.startswith(f"{self.home}/products/"):
+                # Beside it lie signs and notes, which whoever asks for the state reads.
+                if target.startswith(f"{self.home}/products/") and ".duckdb" in target:
                     words = (process / "cmdline").read_bytes().decode().split("\0")
                     product = target.split("/products/")[1].split("/")[0]
                     # A killed process has no command line any more, and its files for a moment.

@@ -32,6 +32,8 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.slow
 
 SEED, MANY, BATCH = 1, 200_000, 200_000
+# What a product takes in at once.
+INTAKE = 10_000
 # What is asked of a number, its role, and what the truth calls it.
 ASKED = [
     ("contract-number", None, "contract_number"),
@@ -81,7 +83,7 @@ def statements(plan: Plan, members: dict[str, Member]) -> Iterator[pa.Table]:
     memory, came = connect_memory(), 0
     ports = [each for each in plan.events if each.contract.id in members]
     for batch in EVERYTHING[plan.product.id]():
-        for name, records in batch.items():
+        for name, records in taken_in(batch):
             count = records.num_rows
             causes = stamped(count, came)
             came += count
@@ -93,6 +95,13 @@ def statements(plan: Plan, members: dict[str, Member]) -> Iterator[pa.Table]:
                     found, misfits = members[port.contract.id].take(said, causes)
                     assert not misfits
                     yield found.drop_columns([CAUSE])
+
+
+def taken_in(batch: dict[str, pa.Table]) -> Iterator[tuple[str, pa.Table]]:
+    """The records of each port, so many at once."""
+    for name, records in batch.items():
+        for start in range(0, records.num_rows, INTAKE):
+            yield name, records.slice(start, INTAKE)
 
 
 def of_crm() -> Iterator[dict[str, pa.Table]]:
