@@ -38,8 +38,11 @@ MANAGEMENT = ("discoverability", "observability", "control", "dictionary")
 _RULE = "product"
 
 
-def load_product(folder: Path) -> Product:
-    """Read the product in *folder*. Raises `InvalidFile` with the faults of all its files."""
+def load_product(folder: Path, *, needs_sql: bool = True) -> Product:
+    """Read the product in *folder*. Raises `InvalidFile` with the faults of all its files.
+
+    A product that another runtime runs has no SQL; ours *needs_sql*.
+    """
     report = Report()
     root = read_yaml(folder / DESCRIPTOR).root
     report.faults += schema_faults(root.file, "odps-1.1.0")
@@ -54,7 +57,7 @@ def load_product(folder: Path) -> Product:
         owner=_owner(root, report),
         description=" ".join(root["description"]["purpose"].text.split()),
         inputs=_inputs(root, contracts, report),
-        outputs=_outputs(root, contracts, folder, report),
+        outputs=_outputs(root, contracts, folder, report, needs_sql=needs_sql),
         contracts=tuple(contracts.values()),
         folder=folder,
         document=root.file.document,
@@ -173,14 +176,19 @@ def _check_input(
 
 
 def _outputs(
-    root: Node, contracts: Mapping[str, Contract], folder: Path, report: Report
+    root: Node,
+    contracts: Mapping[str, Contract],
+    folder: Path,
+    report: Report,
+    *,
+    needs_sql: bool,
 ) -> tuple[OutputPort, ...]:
     ports = []
     for node in named_ports(root["outputPorts"], report, by_version=True):
         name, given = node["name"].text, node["contractId"]
         port = port_of(root["id"].text, name, given.text)
         sql_path = folder / f"{to_snake(port or name)}.sql"
-        if not sql_path.is_file():
+        if needs_sql and not sql_path.is_file():
             problem = f"output port {port or name} has no SQL"
             report.fault(node, problem, f"write {sql_path.name} beside product.yaml", rule=_RULE)
         if port is None:

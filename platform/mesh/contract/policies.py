@@ -6,47 +6,36 @@ descriptors that arrive as messages. Not here: the form of the files (`odcs`, `o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
 
-from mesh.contract.faults import Fault
+from mesh.contract.domain_policies import domain_findings, domain_policies
 from mesh.contract.identifiers import Identifier
 from mesh.contract.links import link_faults, name_of
-from mesh.contract.model import Contract, Field, Product
+from mesh.contract.model import Contract, Product
 from mesh.contract.names import is_email, listed, nearest, to_snake
 from mesh.contract.odps import DESCRIPTOR
+from mesh.contract.policy import Checked, Finding, Policy, finding, place_of, warning, with_line
 from mesh.contract.project import Project
-from mesh.contract.yamlfile import YamlPath, read_yaml
-from mesh.errors import InvalidFile
+from mesh.contract.promises import PROMISES
+from mesh.contract.yamlfile import YamlPath
 
-__all__ = ["POLICIES", "Finding", "check_product"]
-
-Level = Literal["error", "warning"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A policy that a product does not keep: the fault, its place in the document, its level."""
-
-    fault: Fault
-    where: YamlPath
-    level: Level = "error"
-
-
-Policy: TypeAlias = Callable[[Product, Project], Iterator[Finding]]
+__all__ = ["POLICIES", "Finding", "check_product", "rulebook"]
 
 
 def check_product(product: Product, project: Project) -> list[Finding]:
-    """Return what all policies find, with the lines of the files they are about."""
-    return [_with_line(one) for policy in POLICIES for one in policy(product, project)]
+    """Return what all policies find, with the lines of the files they are about.
+
+    Raises `InvalidFile` where the product's domain has policies that cannot be read.
+    """
+    found = [one for policy in POLICIES for one in policy.check(product, project)]
+    return [with_line(one) for one in (*found, *domain_findings(product, project))]
 
 
 def has_owner(product: Product, _project: Project) -> Iterator[Finding]:
     """A product has an owner who can be reached by e-mail."""
     if not is_email(product.owner):
-        yield _finding(
+        yield finding(
             "owner",
             product.folder / DESCRIPTOR,
             ("team",),
@@ -60,7 +49,7 @@ def holds_an_identifier(product: Product, project: Project) -> Iterator[Finding]
     for port in product.outputs:
         held = {field.identifier for field in port.contract.fields}
         if held.isdisjoint(project.identifiers):
-            yield _finding(
+            yield finding(
                 "identifier-held",
                 port.contract.path,
                 ("schema", 0, "properties"),
@@ -75,7 +64,7 @@ def uses_known_identifiers(product: Product, project: Project) -> Iterator[Findi
     for contract in product.contracts:
         for field in contract.fields:
             if field.identifier and field.identifier not in project.identifiers:
-                where = (*_place(contract, field), "customProperties")
+                where = (*place_of(contract, field), "customProperties")
                 yield _unknown(contract, where, field.identifier, project.identifiers)
         for where, name in _relation_ends(contract):
             if name not in project.identifiers:
@@ -88,10 +77,10 @@ def marks_personal_fields(product: Product, project: Project) -> Iterator[Findin
         for field in contract.fields:
             known = project.identifiers.get(field.identifier or "")
             if known and known.is_personal and not field.is_personal:
-                yield _finding(
+                yield finding(
                     "personal-marked",
                     contract.path,
-                    _place(contract, field),
+                    place_of(contract, field),
                     f"{field.name} holds the personal identifier {known.name}, unmarked",
                     "add the customProperty `personal` with `value: true`",
                 )
@@ -101,7 +90,7 @@ def says_the_purpose(product: Product, _project: Project) -> Iterator[Finding]:
     """Personal data has a purpose."""
     for contract in product.contracts:
         if contract.has_personal_fields and not contract.purpose:
-            yield _finding(
+            yield finding(
                 "personal-purpose",
                 contract.path,
                 ("customProperties",),
@@ -116,14 +105,13 @@ def names_identifiers(product: Product, project: Project) -> Iterator[Finding]:
     for contract in product.contracts:
         for field in contract.fields:
             if field.identifier is None and field.name in by_name:
-                found = _finding(
+                yield warning(
                     "identifier-unmarked",
                     contract.path,
-                    _place(contract, field),
+                    place_of(contract, field),
                     f"{field.name} looks like the identifier {by_name[field.name]}",
                     f"add the customProperty `identifier` with `value: {by_name[field.name]}`",
                 )
-                yield replace(found, level="warning")
 
 
 def reads_what_stays(product: Product, project: Project) -> Iterator[Finding]:
@@ -131,14 +119,13 @@ def reads_what_stays(product: Product, project: Project) -> Iterator[Finding]:
     for index, port in enumerate(product.inputs):
         contract = project.contracts.get(port.contract_id)
         if contract and contract.product != product.id and contract.status in _GOING:
-            found = _finding(
+            yield warning(
                 "input-deprecated",
                 product.folder / DESCRIPTOR,
                 ("inputPorts", index, "contractId"),
                 f"{contract.id} is {contract.status}, and {product.id} reads it",
                 "read the next major version; the old one can go when nobody reads it",
             )
-            yield replace(found, level="warning")
 
 
 _GOING = ("deprecated", "retired")
@@ -149,46 +136,77 @@ def states_links(product: Product, _project: Project) -> Iterator[Finding]:
     for port in product.outputs:
         for problem, remedy in link_faults(port.contract):
             where = ("schema", 0, "properties")
-            yield _finding("relation-links", port.contract.path, where, problem, remedy)
+            yield finding("relation-links", port.contract.path, where, problem, remedy)
 
 
 def has_the_authority(product: Product, project: Project) -> Iterator[Finding]:
-    """A relation has one authority: no two products declare the same.
+    """A relation has one authority: the first product that a catalogue accepted with it.
 
     Files do not say who was there first, so both are told of the other.
     """
-    others = [each for each in project.products.values() if each.id != product.id]
     for contract in (each for each in product.contracts if each.relation):
         name = name_of(contract)
-        for other in others:
-            if name in [name_of(each) for each in other.contracts if each.relation]:
-                yield _finding(
-                    "relation-authority",
-                    contract.path,
-                    ("id",),
-                    f"{other.id} has the authority over {name} already",
-                    f"read the port of {other.id}, or agree with {other.owner} who states it",
-                )
+        for other in authorities(product, name, project):
+            yield finding(
+                "relation-authority",
+                contract.path,
+                ("id",),
+                f"{other.id} has the authority over {name} already",
+                f"read the port of {other.id}, or agree with {other.owner} who states it",
+            )
 
 
-POLICIES: tuple[Policy, ...] = (
-    has_owner,
-    holds_an_identifier,
-    uses_known_identifiers,
-    marks_personal_fields,
-    says_the_purpose,
-    names_identifiers,
-    reads_what_stays,
-    states_links,
-    has_the_authority,
+def authorities(product: Product, relation: str, project: Project) -> list[Product]:
+    """Who else states *relation*, unless *product* was accepted with it."""
+
+    def states(other: Product) -> bool:
+        return relation in [name_of(each) for each in other.contracts if each.relation]
+
+    known = project.accepted.get(product.id)
+    if known is not None and states(known):
+        return []
+    return [each for each in project.products.values() if each.id != product.id and states(each)]
+
+
+POLICIES = (
+    Checked(rule="owner", check=has_owner),
+    Checked(rule="identifier-held", check=holds_an_identifier),
+    Checked(rule="identifier-known", check=uses_known_identifiers),
+    Checked(rule="personal-marked", check=marks_personal_fields),
+    Checked(rule="personal-purpose", check=says_the_purpose),
+    Checked(rule="relation-links", check=states_links),
+    Checked(rule="relation-authority", check=has_the_authority),
+    *PROMISES,
+    Checked(rule="identifier-unmarked", check=names_identifiers, level="warning"),
+    Checked(rule="input-deprecated", check=reads_what_stays, level="warning"),
 )
+# What the loaders judge before any policy can.
+LOADED = (
+    Policy(rule="yaml", says="Files are a plain and harmless subset of YAML 1.2."),
+    Policy(rule="schema", says="Contracts are valid ODCS 3.2.0, descriptors valid ODPS 1.1.0."),
+    Policy(rule="contract", says="A contract has a grain, a key, exact types and rules that run."),
+    Policy(
+        rule="product", says="A descriptor has its ports, their contracts and management ports."
+    ),
+    Policy(rule="custom", says="Our customProperties stand where they belong, well-formed."),
+    Policy(rule="identity", says="A product describes itself alone, and in its own domain."),
+)
+
+
+def rulebook(root: Path) -> list[Policy]:
+    """Every policy, the warnings last, then those of domains.
+
+    Raises `InvalidFile` where a domain's cannot be read.
+    """
+    checked = [each.policy for each in POLICIES]
+    return [*LOADED, *sorted(checked, key=lambda each: each.level), *domain_policies(root)]
 
 
 def _unknown(
     contract: Contract, where: YamlPath, name: str, known: Mapping[str, Identifier]
 ) -> Finding:
     near = nearest(name, known)
-    return _finding(
+    return finding(
         "identifier-known",
         contract.path,
         where,
@@ -204,21 +222,3 @@ def _relation_ends(contract: Contract) -> Iterator[tuple[YamlPath, str]]:
         for key in ("from", "to"):
             if isinstance(relation, dict) and key in relation:
                 yield ("customProperties", index, "value", key), str(relation[key])
-
-
-def _place(contract: Contract, field: Field) -> YamlPath:
-    return ("schema", 0, "properties", contract.fields.index(field))
-
-
-def _finding(rule: str, path: Path, where: YamlPath, problem: str, remedy: str) -> Finding:
-    fault = Fault(path=path, line=0, problem=problem, remedy=remedy, rule=rule)
-    return Finding(fault=fault, where=where)
-
-
-def _with_line(finding: Finding) -> Finding:
-    """Return the finding with its line, where the file can still be read."""
-    try:
-        line = read_yaml(finding.fault.path).line_of(finding.where)
-    except InvalidFile:
-        return finding
-    return replace(finding, fault=replace(finding.fault, line=line))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from mesh.contract.identifiers import Identifier, load_identifiers
 from mesh.contract.links import accepted_relations
@@ -20,7 +21,7 @@ from mesh.contract.people import Person, load_people
 from mesh.contract.yamlfile import Node, Report, read_yaml
 from mesh.errors import InvalidFile, WrongUse
 
-__all__ = ["IDENTIFIERS", "PEOPLE", "Project", "load_project"]
+__all__ = ["IDENTIFIERS", "PEOPLE", "Project", "load_lists", "load_project"]
 
 IDENTIFIERS = Path("company/identifiers.yaml")
 PEOPLE = Path("company/people.yaml")
@@ -30,12 +31,16 @@ _RULE = "project"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """The products of one project by id, and the company's lists by name."""
+    """The products of one project by id, and the company's lists by name.
+
+    *accepted* has what a catalogue accepted last of each product, where one is asked.
+    """
 
     root: Path
     products: Mapping[str, Product]
     identifiers: Mapping[str, Identifier]
     people: Mapping[str, Person]
+    accepted: Mapping[str, Product] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def contracts(self) -> Mapping[str, Contract]:
@@ -126,6 +131,22 @@ def load_project(root: Path) -> Project:
         _check_principals(project, report)
     report.raise_faults()
     return project
+
+
+def load_lists(root: Path) -> Project:
+    """Read the company's lists alone, for whoever has the products from elsewhere.
+
+    Raises `InvalidFile` with the faults of all files.
+    """
+    report = Report()
+    found = Project(
+        root=root,
+        products={},
+        identifiers=_identifiers(root / IDENTIFIERS, report),
+        people=_people(root / PEOPLE, report),
+    )
+    report.raise_faults()
+    return found
 
 
 def _identifiers(path: Path, report: Report) -> Mapping[str, Identifier]:

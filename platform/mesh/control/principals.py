@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mesh.backbone.admin import Right
+from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import SettingsError
 from mesh.product.feed import feed_topic
 from mesh.product.plan import inputs_of, position_topic, rejected_topic_of, retry_topic_of
 
-__all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "rights_of"]
+__all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "reading", "rights_of", "writing"]
 
 REGISTRAR = "mesh-registrar"
 SCHEMAS_TOPIC = "pub.mesh.registry.schemas.v1"
@@ -30,7 +31,7 @@ def principals_of(project: Project) -> tuple[str, ...]:
         "product": set(project.products),
         "system": set(project.systems),
         "person": set(project.people),
-        "service": {REGISTRAR},
+        "service": {REGISTRAR, CATALOGUE},
     }
     seen: dict[str, str] = {}
     for kind, names in kinds.items():

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mesh.backbone.admin import Admin, Right
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.topics import Difference, Topic, rejected_topic, single_topic, topic_of
 from mesh.contract.names import TopicName, parse_topic
 from mesh.contract.project import Project
+from mesh.control.joined import (
+    catalogue_rights,
+    catalogue_topics,
+    describers,
+    joined_principals,
+)
 from mesh.control.principals import REGISTRAR, SCHEMAS_TOPIC, principals_of, rights_of
 from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
@@ -23,6 +30,7 @@ from mesh.product.plan import position_topic, rejected_topic_of, retry_topic_of
 __all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "topics_of"]
 
 Report = Callable[[str], None]
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +71,18 @@ def provision(
     report("principals and rights")
     principals = make_secrets(project, home)
     admin.make_users(principals)
-    rights = rights_of(project)
+    described = describers(project, joined_principals(home))
+    rights = rights_of(project) | set(catalogue_rights(described, project.people))
     admin.settle_rights(rights, [each.name for each in principals])
     report("topics")
-    topics = tuple(topics_of(project))
+    topics = tuple(topics_of(project, described))
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
     if free := [right for each, readers in left.items() if not readers for right in deleting(each)]:
         admin.settle_rights({*rights, *free}, [each.name for each in principals])
     report("schemas")
     registrar = next(each for each in principals if each.name == REGISTRAR)
-    registered = register(project, admin.endpoint, registrar)
+    registered = register(project, described, admin.endpoint, registrar)
     return Provisioned(
         made_topics=tuple(made),
         registered=tuple(registered),
@@ -107,19 +116,21 @@ def rejected_of(name: TopicName) -> str:
 def make_secrets(project: Project, home: Home) -> tuple[Principal, ...]:
     """A secret for every principal, and the keys by which tokens are made and checked."""
     principals = tuple(
-        Principal(name=name, secret=home.make_secret(name)) for name in principals_of(project)
+        Principal(name=name, secret=home.make_secret(name))
+        for name in sorted({*principals_of(project), *joined_principals(home)})
     )
     make_keys(home, principals)
     return principals
 
 
-def topics_of(project: Project) -> Iterator[Topic]:
-    """Every topic of the project."""
+def topics_of(project: Project, joined: Mapping[str, str] = NOBODY) -> Iterator[Topic]:
+    """Every topic of the project, and the descriptor topics of those who *joined*."""
     yield Topic(
         name=SCHEMAS_TOPIC,
         partitions=1,
         config={"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"},
     )
+    yield from catalogue_topics(describers(project, joined))
     for product in project.products.values():
         yield single_topic(position_topic(product))
         for contract in product.contracts:

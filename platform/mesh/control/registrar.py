@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -22,6 +22,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry, Schema
 from mesh.backbone.wire import frame
+from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, OWN_TOPICS, descriptor_topic
 from mesh.contract.diff import Change, field_changes
 from mesh.contract.model import Contract, Product
 from mesh.contract.project import Project
@@ -113,13 +114,18 @@ def require_compatible(project: Project, endpoint: Endpoint) -> None:
         raise SchemaIncompatible("; ".join(refused))
 
 
-def register(project: Project, endpoint: Endpoint, registrar: Principal) -> list[str]:
-    """Register every schema; the subjects that are new, each announced on the bus."""
+def register(
+    project: Project, described: Mapping[str, str], endpoint: Endpoint, registrar: Principal
+) -> list[str]:
+    """Register every schema; the subjects that are new, each announced on the bus.
+
+    *described* has the domain of each product that has a descriptor topic, by its id.
+    """
     known: list[tuple[str, int, Schema]] = []
     new: list[str] = []
     contracts = {each.subject: each for each in project.contracts.values()}
     with Registry(endpoint) as registry:
-        for subject, schema in subjects_of(project):
+        for subject, schema in subjects_of(project, described):
             try:
                 schema_id, is_new = registry.register(subject, schema)
             except SchemaIncompatible as error:
@@ -151,9 +157,13 @@ def refusal(
     )
 
 
-def subjects_of(project: Project) -> Iterator[tuple[str, Schema]]:
+def subjects_of(project: Project, described: Mapping[str, str]) -> Iterator[tuple[str, Schema]]:
     """Every registry subject with its schema, the announcements' own first."""
     yield f"{SCHEMAS_TOPIC}-value", ANNOUNCEMENT
+    for topic, schema in OWN_TOPICS.items():
+        yield f"{topic}-value", schema
+    for product, domain in described.items():
+        yield f"{descriptor_topic(domain, product)}-value", DESCRIPTOR_SCHEMA
     for product in project.products.values():
         for contract in product.contracts:
             yield contract.subject, avro_schema(contract)

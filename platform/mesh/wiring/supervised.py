@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from mesh.backbone.embedded import EmbeddedBackbone
 from mesh.backbone.endpoint import RUN_FILE as ENDPOINT_FILE
 from mesh.backbone.endpoint import Endpoint, find_endpoint
 from mesh.backbone.process import Command
+from mesh.contract.catalogue import SERVICE
 from mesh.contract.project import Project, load_project
 from mesh.control.provision import provision
 from mesh.control.running import LOCK
@@ -147,12 +149,13 @@ def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: 
 
 
 def start_products(supervisor: Supervisor, project: Project, settings: Settings) -> None:
-    """Start the access service and every product."""
+    """Start the access service, the catalogue and every product."""
     if supervisor.should_stop:
         return
     home = supervisor.home
-    own = [("access", "service", ("serve", "access"))]
-    own += [(name, "product", ("run", name)) for name in sorted(project.products)]
+    own = [("access", "service", ("mesh", "serve", "access"))]
+    own += [(SERVICE, "service", ("catalog",))] if has_catalogue() else []
+    own += [(name, "product", ("mesh", "run", name)) for name in sorted(project.products)]
     services = [
         Service(
             name=name,
@@ -167,10 +170,15 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
     supervisor.start(services, PRODUCTS_TIMEOUT_S)
 
 
+def has_catalogue() -> bool:
+    """Whether the catalogue is installed beside us; we know it by its name alone."""
+    return importlib.util.find_spec("catalog") is not None
+
+
 def mesh_command(settings: Settings, home: Home, name: str, arguments: tuple[str, ...]) -> Command:
     """How one of our own processes is started; it finds secrets and addresses in the home."""
     return Command(
-        argv=(sys.executable, "-P", "-m", "mesh", *arguments),
+        argv=(sys.executable, "-P", "-m", *arguments),
         env={
             **inherited(os.environ),
             **settings.paths(),

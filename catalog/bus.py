@@ -1,0 +1,136 @@
+"""The catalogue on the bus: writes what it accepted and found, reads it back whole.
+
+It is the only writer of its topics, so what it wrote is all that is there. Not here: the
+descriptors that products write (`intake`).
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from mesh.backbone.admin import kafka_error
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.registry import Registry
+from mesh.backbone.wire import Unreadable, frame, unframe
+from mesh.contract.catalogue import OWN_TOPICS
+from mesh.errors import BackboneError, Unreachable
+
+__all__ = ["Bus", "decoded"]
+
+TIMEOUT_S = 30.0
+
+
+class Bus:
+    """One principal's hand on the catalogue's own topics."""
+
+    def __init__(self, endpoint: Endpoint, principal: Principal) -> None:
+        self.endpoint, self.principal = endpoint, principal
+        self._ids: dict[str, int] = {}
+        config = {**endpoint.client(principal), "enable.idempotence": True, "linger.ms": 0}
+        self._producer = Producer(config)
+
+    def write(self, topic: str, key: str, record: Mapping[str, Any] | None) -> int:
+        """Write *record*, or a tombstone, and return its offset once the broker has it.
+
+        Raises a `BackboneError` where it does not take it.
+        """
+        value = None if record is None else self._encoded(topic, record)
+        told: list[tuple[KafkaError | None, Message]] = []
+        try:
+            self._producer.produce(
+                topic, key=key, value=value, on_delivery=lambda *each: told.append(each)
+            )
+            self._producer.flush(TIMEOUT_S)
+        except KafkaException as exception:
+            raise kafka_error(exception.args[0], f"write {topic}") from exception
+        except BufferError as error:
+            raise Unreachable(f"Kafka does not take what is written to {topic}") from error
+        if not told:
+            self._producer.purge()
+            raise Unreachable(f"Kafka did not take a message of {topic} in {TIMEOUT_S:.0f} s")
+        error, message = told[0]
+        if error is not None:
+            raise kafka_error(error, f"write {topic}")
+        return int(message.offset() or 0)
+
+    def whole(self, topic: str) -> Iterator[tuple[str, dict[str, Any] | None, int, int]]:
+        """Key, record (None: a tombstone), offset and broker's time (ms) of every message."""
+        config = {
+            **self.endpoint.client(self.principal),
+            "group.id": f"{self.principal.name}.whole",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+        consumer = Consumer(config)
+        try:
+            consumer.assign([TopicPartition(topic, 0, 0)])
+            for message in messages(consumer, topic):
+                value = message.value()
+                record = None if value is None else decoded(value, OWN_TOPICS[topic])
+                key = (message.key() or b"").decode(errors="replace")
+                yield key, record, int(message.offset() or 0), int(message.timestamp()[1])
+        except KafkaException as exception:
+            raise kafka_error(exception.args[0], f"read {topic}") from exception
+        finally:
+            consumer.close()
+
+    def schema_id(self, topic: str) -> int:
+        """The id under which the schema of one of our topics is registered."""
+        if topic not in self._ids:
+            with Registry(self.endpoint) as registry:
+                found = registry.find(f"{topic}-value", OWN_TOPICS[topic])
+            if found is None:
+                raise BackboneError(
+                    f"no schema of {topic} is registered: `mesh up` or `mesh provision` does it"
+                )
+            self._ids[topic] = found
+        return self._ids[topic]
+
+    def _encoded(self, topic: str, record: Mapping[str, Any]) -> bytes:
+        buffer = BytesIO()
+        fastavro.schemaless_writer(buffer, fastavro.parse_schema(OWN_TOPICS[topic]), record)
+        return frame(self.schema_id(topic), buffer.getvalue())
+
+
+def messages(consumer: Consumer, topic: str) -> Iterator[Message]:
+    """Every message up to the end of partition 0, as it is when it is reached."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        message = consumer.poll(1.0)
+        if message is None:
+            if time.monotonic() > deadline:
+                raise Unreachable(f"Kafka did not hand out {topic} in {TIMEOUT_S:.0f} s")
+            continue
+        error = message.error()
+        if error is None:
+            deadline = time.monotonic() + TIMEOUT_S
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return
+        elif not error.retriable() and error.code() != KafkaError._TRANSPORT:
+            raise KafkaException(error)
+
+
+def decoded(value: bytes, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The record in a message of ours. Raises `ValueError` with the reason where it is none."""
+    found = unframe(value)
+    if isinstance(found, Unreadable):
+        raise ValueError(found.reason)
+    buffer = BytesIO(found[1])
+    try:
+        record = fastavro.schemaless_reader(buffer, fastavro.parse_schema(dict(schema)), None)
+    except (EOFError, ValueError, IndexError, OverflowError, MemoryError, struct.error) as error:
+        raise ValueError(f"the Avro datum is cut short or damaged ({error})") from error
+    if buffer.read(1):
+        raise ValueError("bytes are left over after the Avro datum")
+    if not isinstance(record, dict):
+        raise ValueError("the Avro datum is no record")
+    return record

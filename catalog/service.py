@@ -1,0 +1,54 @@
+"""The catalogue's process, wired: read model, intake, desk and HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from confluent_kafka import Consumer
+
+from catalog.api import catalogue_app
+from catalog.bus import Bus
+from catalog.desk import Desk
+from catalog.intake import Domains, Intake
+from catalog.store import Store
+from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.contract.catalogue import CATALOGUE, SERVICE
+from mesh.contract.project import load_lists
+from mesh.control.tokens import check_token, public_key
+from mesh.home import Home
+from mesh.ports.serve import Server
+from mesh.settings import Settings
+
+__all__ = ["run_catalogue"]
+
+Log = Callable[[str], None]
+
+
+def run_catalogue(settings: Settings, home: Home, *, log: Log, stop: threading.Event) -> None:
+    """Run the catalogue until *stop* is set.
+
+    Raises `AlreadyRunning` where one runs on this state folder, and a `BackboneError` where
+    Kafka is not there at the start.
+    """
+    endpoint = find_endpoint(settings, home)
+    principal = Principal(name=CATALOGUE, secret=home.secret(CATALOGUE))
+    store = Store(home.folder(SERVICE), partial(load_lists, settings.project))
+    bus = Bus(endpoint, principal)
+    store.rebuild(bus, log)
+    asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})
+    desk = Desk(store, bus, Domains(asking))
+    intake = Intake(endpoint, principal, desk, log)
+    key = public_key(home)
+    app = catalogue_app(desk, lambda token: check_token(token, key))
+    server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
+    server.start()
+    log(f"the catalogue listens at {server.address}, with {len(store.products())} products")
+    try:
+        intake.run(stop)
+    finally:
+        server.stop()
+        asking.close()
+        store.close()
+    log("the catalogue stopped")
