@@ -55,9 +55,9 @@ class Bus:
         if not told:
             self._producer.purge()
             raise Unreachable(f"Kafka did not take a message of {topic} in {TIMEOUT_S:.0f} s")
-        error, message = told[0]
-        if error is not None:
-            raise kafka_error(error, f"write {topic}")
+        failure, message = told[0]
+        if failure is not None:
+            raise kafka_error(failure, f"write {topic}")
         return int(message.offset() or 0)
 
     def whole(self, topic: str) -> Iterator[tuple[str, dict[str, Any] | None, int, int]]:

@@ -57,6 +57,7 @@ schema:
       - {{name: valid_from, logicalType: timestamp, description: Since when.}}
       - {{name: valid_to, logicalType: timestamp, description: Until when.}}
       - {{name: retracted, logicalType: boolean, description: Taken back., required: true}}
+slaProperties: [{{property: latency, value: 60, unit: s}}]
 team: {{name: Test, members: [{{username: test@telco.example, role: owner}}]}}
 customProperties:
   - {{property: portKind, value: event}}

@@ -20,7 +20,7 @@ from mesh.contract.catalogue import (
 )
 from mesh.contract.names import is_kebab
 from mesh.contract.project import Project
-from mesh.control.principals import principals_of, reading, writing
+from mesh.control.principals import REGISTRAR, principals_of, reading, writing
 from mesh.errors import WrongUse
 from mesh.home import Home, write_private
 
@@ -98,6 +98,8 @@ def catalogue_rights(described: Mapping[str, str], people: Iterable[str]) -> Ite
     for name in OWN_TOPICS:
         yield from writing(CATALOGUE, name)
         yield from reading(CATALOGUE, name)
+    # Who makes what an accepted descriptor asks for.
+    yield from reading(REGISTRAR, PRODUCTS_TOPIC)
     for product, domain in described.items():
         topic = descriptor_topic(domain, product)
         yield from writing(product, topic)

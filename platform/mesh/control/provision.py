@@ -59,9 +59,18 @@ def words(topic: str, readers: Sequence[str]) -> str:
 
 
 def provision(
-    project: Project, home: Home, admin: Admin, *, replication: int, report: Report
+    project: Project,
+    home: Home,
+    admin: Admin,
+    *,
+    replication: int,
+    report: Report,
+    knows_all: bool = False,
 ) -> Provisioned:
     """Make users, rights, topics and schemas of *project*.
+
+    Whoever joined by an accepted descriptor is a product of *project* where it *knows_all*; else
+    what such a one may do already stays.
 
     Raises `SchemaIncompatible` where a contract would break its readers, before anything is made,
     and a `BackboneError` where Kafka or the registry refuses or is away.
@@ -71,15 +80,17 @@ def provision(
     report("principals and rights")
     principals = make_secrets(project, home)
     admin.make_users(principals)
-    described = describers(project, joined_principals(home))
+    joined = joined_principals(home)
+    described = describers(project, joined)
     rights = rights_of(project) | set(catalogue_rights(described, project.people))
-    admin.settle_rights(rights, [each.name for each in principals])
+    settled = [each.name for each in principals if knows_all or each.name not in joined]
+    admin.settle_rights(rights, settled)
     report("topics")
     topics = tuple(topics_of(project, described))
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
     if free := [right for each, readers in left.items() if not readers for right in deleting(each)]:
-        admin.settle_rights({*rights, *free}, [each.name for each in principals])
+        admin.settle_rights({*rights, *free}, settled)
     report("schemas")
     registrar = next(each for each in principals if each.name == REGISTRAR)
     registered = register(project, described, admin.endpoint, registrar)

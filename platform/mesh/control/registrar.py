@@ -162,8 +162,8 @@ def subjects_of(project: Project, described: Mapping[str, str]) -> Iterator[tupl
     yield f"{SCHEMAS_TOPIC}-value", ANNOUNCEMENT
     for topic, schema in OWN_TOPICS.items():
         yield f"{topic}-value", schema
-    for product, domain in described.items():
-        yield f"{descriptor_topic(domain, product)}-value", DESCRIPTOR_SCHEMA
+    for name, domain in described.items():
+        yield f"{descriptor_topic(domain, name)}-value", DESCRIPTOR_SCHEMA
     for product in project.products.values():
         for contract in product.contracts:
             yield contract.subject, avro_schema(contract)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -25,6 +24,7 @@ from mesh.home import Home, locked
 from mesh.observe.status import answers, ask_status
 from mesh.settings import Settings
 from mesh.wiring.external import external_admin
+from mesh.wiring.joining import has_catalogue, joining, joining_of
 
 __all__ = ["READY", "supervise"]
 
@@ -33,6 +33,7 @@ READY = b"ready\n"
 BACKBONE_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 10.0
 PRODUCTS_TIMEOUT_S = 60.0
+REGISTER_TIMEOUT_S = 30.0
 
 
 def supervise(
@@ -103,10 +104,14 @@ def run_mesh(supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackb
         endpoint, admin = start_backbone(supervisor, backbone)
     set_up(supervisor, project, settings, admin)
     home.write_run(ENDPOINT_FILE, endpoint.as_document())
-    start_products(supervisor, project, settings)
-    start_warmup(supervisor, backbone)
-    if not supervisor.should_stop:
-        supervisor.watch()
+    with joining(joining_of(supervisor, project, settings, admin)) as work:
+        start_products(supervisor, project, settings)
+        if has_catalogue() and not supervisor.should_stop:
+            supervisor.say("registering products in the catalogue")
+            work.is_registered.wait(REGISTER_TIMEOUT_S)
+        start_warmup(supervisor, backbone)
+        if not supervisor.should_stop:
+            supervisor.watch()
 
 
 def start_backbone(supervisor: Supervisor, backbone: EmbeddedBackbone) -> tuple[Endpoint, Admin]:
@@ -153,6 +158,7 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
     if supervisor.should_stop:
         return
     home = supervisor.home
+    own: list[tuple[str, str, tuple[str, ...]]]
     own = [("access", "service", ("mesh", "serve", "access"))]
     own += [(SERVICE, "service", ("catalog",))] if has_catalogue() else []
     own += [(name, "product", ("mesh", "run", name)) for name in sorted(project.products)]
@@ -168,11 +174,6 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
         for name, kind, arguments in own
     ]
     supervisor.start(services, PRODUCTS_TIMEOUT_S)
-
-
-def has_catalogue() -> bool:
-    """Whether the catalogue is installed beside us; we know it by its name alone."""
-    return importlib.util.find_spec("catalog") is not None
 
 
 def mesh_command(settings: Settings, home: Home, name: str, arguments: tuple[str, ...]) -> Command:

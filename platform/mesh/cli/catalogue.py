@@ -1,0 +1,74 @@
+"""`mesh catalogue`: which products there are, one of them whole, and what attempts met."""
+
+from __future__ import annotations
+
+import click
+
+from mesh.cli.app import App
+from mesh.cli.output import show_json, show_table
+from mesh.cli.register import show_verdict
+from mesh.contract.catalogue import SERVICE
+from mesh.control.registering import ask_catalogue
+
+__all__ = ["catalogue"]
+
+COLUMNS = ("id", "domain", "version", "owner", "accepted_at")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def catalogue() -> None:
+    r"""See what the catalogue has.
+
+    \b
+    Example:
+      mesh catalogue list
+    """
+
+
+@catalogue.command(name="list")
+@_JSON
+@click.pass_obj
+def list_(app: App, *, as_json: bool) -> None:
+    r"""List every accepted product.
+
+    \b
+    Example:
+      mesh catalogue list
+    """
+    document = ask_catalogue("GET", f"{app.address(SERVICE)}/products")
+    if as_json:
+        show_json(document)
+        return
+    show_table(COLUMNS, [[each[name] for name in COLUMNS] for each in document["products"]])
+
+
+@catalogue.command()
+@click.argument("product")
+@click.pass_obj
+def show(app: App, product: str) -> None:
+    r"""Print the accepted record of PRODUCT, as JSON.
+
+    \b
+    Example:
+      mesh catalogue show billing
+    """
+    show_json(ask_catalogue("GET", f"{app.address(SERVICE)}/products/{product}"))
+
+
+@catalogue.command()
+@click.argument("product")
+@_JSON
+@click.pass_obj
+def verdict(app: App, product: str, *, as_json: bool) -> None:
+    r"""Say what the last attempt to register PRODUCT met, whichever way it came.
+
+    \b
+    Example:
+      mesh catalogue verdict billing
+    """
+    document = ask_catalogue("GET", f"{app.address(SERVICE)}/verdicts/{product}")
+    if as_json:
+        show_json(document)
+    else:
+        show_verdict(document, None)

@@ -1,0 +1,224 @@
+"""Lets products join a mesh that runs: what an accepted descriptor asks for is made.
+
+One thread follows the catalogue's topic of accepted products and the principals that were added,
+and provisions what is not there yet. It also registers the project's own products, by the same
+door as others. Not here: whether a descriptor is good, which the catalogue judges.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mesh.backbone.admin import Admin
+from mesh.backbone.endpoint import Principal
+from mesh.contract.catalogue import PRODUCTS_TOPIC, SERVICE
+from mesh.contract.descriptor import descriptor_in, from_canonical, materialise
+from mesh.contract.model import Product
+from mesh.contract.odps import load_product
+from mesh.contract.project import Project
+from mesh.control.joined import joined_principals
+from mesh.control.principals import REGISTRAR
+from mesh.control.provision import provision
+from mesh.control.registering import put_descriptor, sources_first
+from mesh.control.supervisor import Supervisor
+from mesh.control.tokens import issue_token
+from mesh.errors import MeshError, SchemaIncompatible
+from mesh.home import Home
+from mesh.settings import Settings
+from mesh.wiring.accepted import Following
+
+__all__ = ["Joining", "granted", "has_catalogue", "joining", "joining_of"]
+
+LOOK_S = 0.5
+REST_S = 2.0
+Log = Callable[[str], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Joining:
+    """Who joins the mesh of *home*. *address* says where the catalogue answers, if it does.
+
+    *warn* is told all that could not be done; *is_registered* is set once every product of
+    *project* was sent to the catalogue.
+    """
+
+    project: Project
+    home: Home
+    admin: Admin
+    replication: int
+    address: Callable[[], str | None]
+    log: Log = lambda _: None
+    warn: Callable[[list[str]], None] = lambda _: None
+    is_registered: threading.Event = field(default_factory=threading.Event)
+    _settled: object = None
+    _registering: list[str] = field(default_factory=list)
+    _joining: list[str] = field(default_factory=list)
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow until *stop* is set; what stands in the way is waited out."""
+        principal = Principal(name=REGISTRAR, secret=self.home.secret(REGISTRAR))
+        with Following(self.admin.endpoint, principal, PRODUCTS_TOPIC) as following:
+            while not stop.is_set():
+                try:
+                    self._register()
+                    records = following.look(LOOK_S)
+                    if records is not None:
+                        self._settle(records)
+                except MeshError as error:
+                    self.log(f"joining waits: {error}")
+                    stop.wait(REST_S)
+
+    def _register(self) -> None:
+        """Send the project's own products to the catalogue, once it answers."""
+        address = self.address()
+        if self.is_registered.is_set() or address is None:
+            return
+        refused = []
+        for product in sources_first(self.project.products):
+            secret = self.home.secret(product.id)
+            token = issue_token(self.home, Principal(name=product.id, secret=secret))
+            verdict = put_descriptor(address, token, descriptor_in(product.folder))
+            if verdict["state"] != "accepted":
+                why = "; ".join(
+                    f"{each['rule']}: {each['problem']}" for each in verdict["findings"]
+                )
+                refused.append(f"the catalogue refuses {product.id}: {why}")
+        self._registering = refused
+        self.warn([*refused, *self._joining])
+        self.is_registered.set()
+
+    def _settle(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make what the accepted *records* and the added principals ask for."""
+        joined = joined_principals(self.home)
+        foreign = {
+            id_: each
+            for id_, each in records.items()
+            if joined.get(id_) == each["domain"] and id_ not in self.project.products
+        }
+        state = (dict(joined), {id_: each["digest"] for id_, each in foreign.items()})
+        if state == self._settled:
+            return
+        if joined or self._settled is not None:
+            self._provision([*products_of(foreign, self.log)])
+        self._settled = state
+
+    def _provision(self, foreign: list[Product]) -> None:
+        """Provision the project with those of *foreign* whose schemas break no reader."""
+        refused: dict[str, str] = {}
+        good = foreign
+        try:
+            self._provision_all(foreign)
+        except SchemaIncompatible:
+            # One by one, so that one that cannot be served keeps nobody else out.
+            good = []
+            for each in foreign:
+                try:
+                    self._provision_all([*good, each])
+                except SchemaIncompatible as error:
+                    refused[each.id] = str(error)
+                else:
+                    good = [*good, each]
+        self._joining = [f"{id_} gets no topics: {why}" for id_, why in refused.items()]
+        self.warn([*self._registering, *self._joining])
+        if good:
+            self.log(f"joined: {', '.join(each.id for each in good)}")
+
+    def _provision_all(self, foreign: list[Product]) -> None:
+        everybody = {**self.project.products, **{each.id: each for each in foreign}}
+        whole = replace(self.project, products=everybody)
+        products = {
+            id_: each if id_ in self.project.products else granted(each, whole)
+            for id_, each in everybody.items()
+        }
+        provision(
+            replace(self.project, products=products),
+            self.home,
+            self.admin,
+            replication=self.replication,
+            report=lambda _: None,
+            knows_all=True,
+        )
+
+
+def granted(product: Product, project: Project) -> Product:
+    """*product* with those of its input ports that it may read without being asked for.
+
+    Files of the project are read before they are merged, so there an input port is a grant.
+    Who joins by a descriptor reads its own ports, and those with `access: auto`.
+    """
+
+    def is_free(contract_id: str) -> bool:
+        contract = project.contracts.get(contract_id)
+        return contract is not None and (
+            contract.product == product.id or contract.access == "auto"
+        )
+
+    inputs = tuple(
+        each for each in product.inputs if each.family is None and is_free(each.contract_id)
+    )
+    return replace(product, inputs=inputs)
+
+
+def products_of(records: Mapping[str, Mapping[str, Any]], log: Log) -> Iterator[Product]:
+    """The products that accepted records make."""
+    with tempfile.TemporaryDirectory(prefix="mesh-joining-") as name:
+        for id_, record in sorted(records.items()):
+            try:
+                descriptor = from_canonical(id_, str(record["descriptor"]))
+                folder = materialise(descriptor, Path(name))
+                yield load_product(folder, needs_sql=False)
+            except (MeshError, ValueError, KeyError) as error:
+                log(f"{id_} was accepted and cannot be read: {error}")
+
+
+@contextmanager
+def joining(work: Joining, timeout_s: float = 5.0) -> Iterator[Joining]:
+    """Do *work* in a thread for the time of a block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=work.run, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield work
+    finally:
+        stop.set()
+        thread.join(timeout_s)
+
+
+def joining_of(
+    supervisor: Supervisor, project: Project, settings: Settings, admin: Admin
+) -> Joining:
+    """Who lets products join; what it cannot do is among the supervisor's warnings."""
+    found = list(supervisor.warnings)
+
+    def warn(warnings: list[str]) -> None:
+        supervisor.warnings = [*found, *warnings]
+
+    return Joining(
+        project=project,
+        home=supervisor.home,
+        admin=admin,
+        replication=settings.replication_factor,
+        address=lambda: supervisor.home.address(SERVICE),
+        log=log,
+        warn=warn,
+    )
+
+
+def log(text: str) -> None:
+    """Say in the supervisor's log what happened in its threads."""
+    with suppress(OSError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def has_catalogue() -> bool:
+    """Whether the catalogue is installed beside us; we know it by its name alone."""
+    return importlib.util.find_spec("catalog") is not None
