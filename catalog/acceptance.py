@@ -23,6 +23,10 @@ from mesh.errors import InvalidFile
 __all__ = ["Accepted", "Judgement", "accepted_in", "judge"]
 
 
+# A verdict is a message too.
+MAX_FINDINGS = 100
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """A product that holds: its canonical text with its digest, and the product that it makes."""
@@ -63,13 +67,20 @@ def judge(descriptor: Descriptor, project: Project, domain: str) -> Judgement:
             digest = digest_of(text)
             product = load_product(materialise(descriptor, root), needs_sql=False)
         except InvalidFile as error:
-            found = tuple(found_of(fault, root) for fault in error.faults)
-            return Judgement(digest=digest, findings=found)
-        findings = tuple(all_found(descriptor, product, project, domain, root))
+            found = [found_of(fault, root) for fault in error.faults]
+            return Judgement(digest=digest, findings=tuple(found[:MAX_FINDINGS]))
+        # What refuses comes first, so that nothing of it is left out for a warning.
+        every = sorted(all_found(descriptor, product, project, domain, root), key=by_level)
+        findings = tuple(every[:MAX_FINDINGS])
     if any(each.level == "error" for each in findings):
         return Judgement(digest=digest, findings=findings)
     accepted = Accepted(text=text, digest=digest, product=product)
     return Judgement(digest=digest, findings=findings, accepted=accepted)
+
+
+def by_level(found: Found) -> str:
+    """What orders findings: errors before warnings."""
+    return found.level
 
 
 def all_found(
@@ -86,7 +97,12 @@ def all_found(
         products={**project.products, product.id: product},
         accepted=project.products,
     )
-    for each in check_product(product, beside):
+    try:
+        found = check_product(product, beside)
+    except InvalidFile as error:  # the domain's own policies
+        yield from (found_of(fault, project.root.parent) for fault in error.faults)
+        return
+    for each in found:
         yield found_of(each.fault, root, level=each.level)
 
 

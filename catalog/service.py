@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from confluent_kafka import Consumer
 
@@ -17,7 +18,7 @@ from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.catalogue import CATALOGUE, SERVICE
 from mesh.contract.project import load_lists
 from mesh.control.tokens import check_token, public_key
-from mesh.home import Home
+from mesh.home import Home, locked
 from mesh.ports.serve import Server
 from mesh.settings import Settings
 
@@ -32,9 +33,18 @@ def run_catalogue(settings: Settings, home: Home, *, log: Log, stop: threading.E
     Raises `AlreadyRunning` where one runs on this state folder, and a `BackboneError` where
     Kafka is not there at the start.
     """
+    folder = home.folder(SERVICE)
+    with locked(folder / "lock", "the catalogue"):
+        run_locked(settings, home, folder, log, stop)
+
+
+def run_locked(
+    settings: Settings, home: Home, folder: Path, log: Log, stop: threading.Event
+) -> None:
+    """Run it on a folder that nobody else has."""
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=CATALOGUE, secret=home.secret(CATALOGUE))
-    store = Store(home.folder(SERVICE), partial(load_lists, settings.project))
+    store = Store(folder, partial(load_lists, settings.project))
     bus = Bus(endpoint, principal)
     store.rebuild(bus, log)
     asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})

@@ -10,7 +10,6 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from catalog.verdict import Verdict
 from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import from_canonical, materialise
 from mesh.contract.project import Project
-from mesh.errors import AlreadyRunning, MeshError
+from mesh.errors import MeshError
 
 __all__ = ["Kept", "Store"]
 
@@ -56,7 +55,7 @@ class Kept:
 
 
 class Store:
-    """What stands in *folder*. One writer at a time, any number of readers.
+    """What stands in *folder*, which one process has. One writer at a time, many readers.
 
     *lists* gives a project without products: the company's lists as they are now.
     """
@@ -173,29 +172,12 @@ class Store:
 
 
 def opened(path: Path) -> duckdb.DuckDBPyConnection:
-    """An empty read model at *path*, whatever stood there.
-
-    Raises `AlreadyRunning` where another process has it.
-    """
+    """An empty read model at *path*, whatever stood there."""
     for file in (path, path.with_name(f"{path.name}.wal")):
-        if file == path and file.exists():
-            require_free(file)
-        with suppress(FileNotFoundError):
-            file.unlink()
+        file.unlink(missing_ok=True)
     connection = duckdb.connect(str(path))
     connection.execute(TABLES)
     return connection
-
-
-def require_free(path: Path) -> None:
-    """Raise `AlreadyRunning` while another process has the file open."""
-    try:
-        duckdb.connect(str(path)).close()
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise AlreadyRunning("another catalogue runs on this state folder") from error
-    except duckdb.Error:
-        pass  # damaged: it is made anew
 
 
 def instant(ms: int) -> datetime:

@@ -49,9 +49,10 @@ def make(app: App, *, kafka: Path | None) -> None:
     Example:
       mesh secrets make
     """
+    from mesh.control.joined import joined_principals
     from mesh.control.provision import make_secrets
 
-    made = make_secrets(app.project, app.home)
+    made = make_secrets(app.project, app.home, joined_principals(app.home))
     if kafka is not None:
         secret = app.home.make_secret(ADMIN)
         for name, text in (("jaas.conf", JAAS), ("client.properties", CLIENT)):

@@ -32,6 +32,8 @@ __all__ = [
 
 # What Kafka takes as one message by its own settings is 1 MiB, headers and all.
 MAX_BYTES = 900_000
+MAX_PORTS = 100
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB]..)\\u([dD][c-fC-F]..)")
 _LINE_ENDS = re.compile("[\x7f-\xa0\u2028\u2029\ufeff]")
 _SQL_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}(?:\.[a-z0-9_]{1,62}){0,2}\.sql")
 
@@ -66,6 +68,8 @@ def canonical(descriptor: Descriptor) -> str:
 
     Raises `InvalidFile` where one of its documents is none, or all of it is too large.
     """
+    if max(len(descriptor.contracts), len(descriptor.sql)) > MAX_PORTS:
+        raise _refused(DESCRIPTOR, f"more than {MAX_PORTS} contracts or files", "split the product")
     contracts = [_parsed(text, f"contracts/{n}") for n, text in enumerate(descriptor.contracts)]
     document = {
         "product": _parsed(descriptor.product, DESCRIPTOR),
@@ -133,7 +137,7 @@ def _contract_name(text: str, path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_bytes(text.encode())
+        path.write_bytes(_plain(text).encode())
     except UnicodeEncodeError as error:
         raise _refused(path.name, "not Unicode text", "send it as UTF-8") from error
 
@@ -151,9 +155,24 @@ def _text(path: Path) -> str:
 
 def _parsed(text: str, name: str) -> dict[str, object]:
     try:
-        return parse_yaml(text.encode(), Path(name)).document
+        return parse_yaml(_plain(text).encode(), Path(name)).document
     except UnicodeEncodeError as error:
         raise _refused(name, "not Unicode text", "send it as UTF-8") from error
+
+
+def _plain(text: str) -> str:
+    """JSON may write one character as two escapes, which YAML takes for two halves of nothing."""
+    if not text.lstrip().startswith("{"):
+        return text
+
+    def joined(found: re.Match[str]) -> str:
+        pair = bytes.fromhex(found[2] + found[3])
+        return found[1] + pair.decode("utf-16-be")
+
+    try:
+        return _PAIR.sub(joined, text)
+    except ValueError:
+        return text  # no hexadecimal digits: the reader says so
 
 
 def _json(value: object) -> str:

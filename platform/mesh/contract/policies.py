@@ -86,6 +86,20 @@ def marks_personal_fields(product: Product, project: Project) -> Iterator[Findin
                 )
 
 
+def classifies_personal_fields(product: Product, _project: Project) -> Iterator[Finding]:
+    """A personal field says how confidential it is."""
+    for contract in product.contracts:
+        for field in contract.fields:
+            if field.is_personal and not field.classification:
+                yield finding(
+                    "personal-classified",
+                    contract.path,
+                    place_of(contract, field),
+                    f"{field.name} is personal and has no classification",
+                    "add `classification: confidential`, or how your company calls it",
+                )
+
+
 def says_the_purpose(product: Product, _project: Project) -> Iterator[Finding]:
     """Personal data has a purpose."""
     for contract in product.contracts:
@@ -173,6 +187,7 @@ POLICIES = (
     Checked(rule="identifier-held", check=holds_an_identifier),
     Checked(rule="identifier-known", check=uses_known_identifiers),
     Checked(rule="personal-marked", check=marks_personal_fields),
+    Checked(rule="personal-classified", check=classifies_personal_fields),
     Checked(rule="personal-purpose", check=says_the_purpose),
     Checked(rule="relation-links", check=states_links),
     Checked(rule="relation-authority", check=has_the_authority),

@@ -78,9 +78,10 @@ def provision(
     report("sure that no contract breaks its readers")
     require_compatible(project, admin.endpoint)
     report("principals and rights")
-    principals = make_secrets(project, home)
-    admin.make_users(principals)
+    # Once: who joins from now on waits for the next time, with all that is theirs.
     joined = joined_principals(home)
+    principals = make_secrets(project, home, joined)
+    admin.make_users(principals)
     described = describers(project, joined)
     rights = rights_of(project) | set(catalogue_rights(described, project.people))
     settled = [each.name for each in principals if knows_all or each.name not in joined]
@@ -124,11 +125,11 @@ def rejected_of(name: TopicName) -> str:
     return f"priv.{name.domain}.{name.product}.{name.port}.rejected.v{name.major}"
 
 
-def make_secrets(project: Project, home: Home) -> tuple[Principal, ...]:
+def make_secrets(project: Project, home: Home, joined: Mapping[str, str]) -> tuple[Principal, ...]:
     """A secret for every principal, and the keys by which tokens are made and checked."""
     principals = tuple(
         Principal(name=name, secret=home.make_secret(name))
-        for name in sorted({*principals_of(project), *joined_principals(home)})
+        for name in sorted({*principals_of(project), *joined})
     )
     make_keys(home, principals)
     return principals
