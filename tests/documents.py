@@ -60,6 +60,9 @@ class Shell:
         mesh = scratch / "mesh"
         mesh.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m mesh \"$@\"\n")
         mesh.chmod(0o755)
+        # As in an environment that is activated.
+        (scratch / "python").write_text(f"#!/bin/sh\nexec '{sys.executable}' \"$@\"\n")
+        (scratch / "python").chmod(0o755)
         self.environment = os.environ | {
             "COLUMNS": "100",
             "LC_ALL": "C.UTF-8",

@@ -77,6 +77,8 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "kafka": "healthy",
         "registry": "healthy",
         "access": "healthy",
+        "catalogue": "healthy",
+        "joining": "running",
         "call-center": "healthy",
         "contracts": "healthy",
         "billing": "healthy",

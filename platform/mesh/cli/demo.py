@@ -11,6 +11,7 @@ import click
 
 from mesh.cli import lifecycle
 from mesh.cli.app import App
+from mesh.cli.demo_catalogue import register_a_product
 from mesh.cli.demo_checks import arrived, call_center, check, services
 from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
@@ -215,6 +216,11 @@ STEPS = (
         title="Ask the key ring who held the contract of a number",
         command=f"mesh feed contracts --records {RECORDS} --seed {SEED}",
         act=ask_the_ring,
+    ),
+    Step(
+        title="Register a product in the catalogue, as its owner and as a stranger",
+        command="mesh register products/call_center --as grace",
+        act=register_a_product,
     ),
     Step(
         title="Write to topics of others, each with its own real secret",
