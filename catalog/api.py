@@ -26,6 +26,7 @@ from catalog.answers import (
 from catalog.desk import Desk
 from catalog.figures import figures
 from catalog.negotiation import JsonByName
+from catalog.store import Store
 from catalog.verdict import Verdict
 from mesh.contract.policies import rulebook
 from mesh.contract.project import Project
@@ -66,21 +67,15 @@ def catalogue_app(desk: Desk, check: Check, routers: Sequence[APIRouter] = ()) -
     app.add_exception_handler(MeshError, answer_error)
     for each in routers:
         app.include_router(each)
-    app.include_router(reading(desk))
+    app.include_router(reading(desk.store))
+    app.include_router(around(desk.store))
     app.include_router(writing(desk, check))
     return app
 
 
-def reading(desk: Desk) -> APIRouter:
-    """What everybody may see."""
+def reading(store: Store) -> APIRouter:
+    """What everybody may see of products."""
     routes = APIRouter()
-    store = desk.store
-
-    @routes.get("/status")
-    def status() -> dict[str, object]:
-        """Whether the service answers."""
-        count = len(store.products())
-        return {"name": "catalogue", "kind": "service", "state": "running", "products": count}
 
     @routes.get("/products", response_model=Listing)
     def products() -> dict[str, Any]:
@@ -106,6 +101,19 @@ def reading(desk: Desk) -> APIRouter:
         if found is None:
             raise NotThere(f"nobody has tried to register {id}")
         return found[0].as_document()
+
+    return routes
+
+
+def around(store: Store) -> APIRouter:
+    """What everybody may see of the catalogue itself."""
+    routes = APIRouter()
+
+    @routes.get("/status")
+    def status() -> dict[str, object]:
+        """Whether the service answers."""
+        count = len(store.products())
+        return {"name": "catalogue", "kind": "service", "state": "running", "products": count}
 
     @routes.get("/policies")
     def policies() -> dict[str, Any]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from catalog.api import catalogue_app
 from catalog.bus import Bus
@@ -21,7 +20,6 @@ from catalog.service import run_catalogue
 from catalog.store import Store
 from mesh.backbone.endpoint import Principal
 from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, PRODUCTS_TOPIC, SERVICE
-from mesh.contract.descriptor import Descriptor
 from mesh.contract.project import load_lists
 from mesh.control.joined import add_principal
 from mesh.control.tokens import issue_token
@@ -33,77 +31,9 @@ from mesh.testing import Workbench
 from mesh.wiring.joining import Joining, joining
 from tests.repository import ROOT
 
-__all__ = ["BusInMemory", "Catalogue", "Memory", "descriptor_of", "in_memory", "open_catalogue"]
+__all__ = ["BusInMemory", "Catalogue", "Memory", "in_memory", "open_catalogue"]
 
 START_TIMEOUT_S = 30.0
-
-
-def descriptor_of(
-    id_: str = "ratings",
-    domain: str = "marketing",
-    *,
-    port: Mapping[str, Any] | None = None,
-    product: Mapping[str, Any] | None = None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A small product and its only contract, as documents; *port* and *product* replace keys."""
-    team = {"name": "Test", "members": [{"username": "test@telco.example", "role": "owner"}]}
-    head = {"name": id_, "version": "1.0.0", "status": "active", "domain": domain}
-    management = ("discoverability", "observability", "control", "dictionary")
-    made = {
-        "apiVersion": "v1.1.0",
-        "kind": "DataProduct",
-        "id": id_,
-        **head,
-        "description": {"purpose": "How callers rate their calls."},
-        "outputPorts": [
-            {"name": "stars", "description": "One row per rating.", "type": "topic",
-             "version": "1.0.0", "contractId": f"{id_}.stars"},
-        ],
-        "managementPorts": [
-            {"name": each, "content": each, "type": "rest", "description": each}
-            for each in management
-        ],
-        "team": team,
-        "support": [{"channel": "test", "url": "mailto:test@telco.example", "tool": "email"}],
-        **(product or {}),
-    }  # fmt: skip
-    fields = [
-        {"name": "call_id", "logicalType": "string", "description": "The call.", "required": True,
-         "primaryKey": True, "customProperties": [{"property": "identifier", "value": "call-id"}]},
-        {"name": "stars", "logicalType": "integer", "description": "1 to 5.", "required": True},
-    ]  # fmt: skip
-    contract = {
-        "apiVersion": "v3.2.0",
-        "kind": "DataContract",
-        "id": f"{id_}.stars",
-        **head,
-        "description": {"purpose": "Ratings.", "limitations": "None."},
-        "schema": [
-            {"name": "stars", "physicalType": "topic", "description": "One row per rating.",
-             "physicalName": f"pub.{domain}.{id_}.stars.v1", "properties": fields}
-        ],
-        "team": team,
-        "slaProperties": [{"property": "latency", "value": 60, "unit": "s"}],
-        "customProperties": [
-            {"property": "portKind", "value": "event"},
-            {"property": "access", "value": "auto"},
-            {"property": "retention", "value": "P30D"},
-        ],
-        **(port or {}),
-    }  # fmt: skip
-    return made, contract
-
-
-def as_descriptor(
-    product: Mapping[str, Any], *contracts: Mapping[str, Any], sql: Mapping[str, str] | None = None
-) -> Descriptor:
-    """Documents as a descriptor, in YAML."""
-    return Descriptor(
-        id=str(product["id"]),
-        product=yaml.safe_dump(dict(product)),
-        contracts=tuple(yaml.safe_dump(dict(each)) for each in contracts),
-        sql=sql or {},
-    )
 
 
 class BusInMemory:
@@ -204,6 +134,39 @@ class Catalogue:
         return [each.value() for each in found if each.key() == id_.encode()]
 
 
+class InThread:
+    """The catalogue's process, as a thread that can be ended and started anew."""
+
+    def __init__(self, settings: Settings, home: Home) -> None:
+        self._settings, self._home = settings, home
+        self._stop = threading.Event()
+        self._thread = threading.Thread()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=run_catalogue,
+            args=(self._settings, self._home),
+            kwargs={"log": lambda _: None, "stop": self._stop},
+            daemon=True,
+        )
+        self._thread.start()
+        wait_until(lambda: self._home.address(SERVICE) is not None)
+
+    def end(self) -> None:
+        """End it."""
+        self._stop.set()
+        self._thread.join(START_TIMEOUT_S)
+        assert not self._thread.is_alive()
+
+    def restart(self) -> None:
+        """End it, delete its read model, and start it."""
+        self.end()
+        shutil.rmtree(self._home.path / SERVICE)
+        self.start()
+
+
 @contextmanager
 def open_catalogue(bench: Workbench) -> Iterator[Catalogue]:
     """Run a catalogue on the bench's Kafka for the time of a block, empty at first."""
@@ -217,31 +180,7 @@ def open_catalogue(bench: Workbench) -> Iterator[Catalogue]:
         security_protocol=endpoint.security_protocol,  # type: ignore[arg-type]  # one of its words
     )
     forget_everything(bench)
-    running: list[tuple[threading.Thread, threading.Event]] = []
-
-    def start() -> None:
-        stop = threading.Event()
-        thread = threading.Thread(
-            target=run_catalogue,
-            args=(settings, bench.home),
-            kwargs={"log": lambda _: None, "stop": stop},
-            daemon=True,
-        )
-        thread.start()
-        running.append((thread, stop))
-        wait_until(lambda: bench.home.address(SERVICE) is not None)
-
-    def end() -> None:
-        thread, stop = running.pop()
-        stop.set()
-        thread.join(START_TIMEOUT_S)
-        assert not thread.is_alive()
-
-    def restart() -> None:
-        end()
-        shutil.rmtree(bench.home.path / SERVICE)
-        start()
-
+    process = InThread(settings, bench.home)
     work = Joining(
         project=bench.project(),
         home=bench.home,
@@ -249,13 +188,13 @@ def open_catalogue(bench: Workbench) -> Iterator[Catalogue]:
         replication=bench.backbone.replication,
         address=lambda: bench.home.address(SERVICE),
     )
-    start()
+    process.start()
     try:
         with joining(work):
             assert work.is_registered.wait(START_TIMEOUT_S)
-            yield Catalogue(bench=bench, restart=restart)
+            yield Catalogue(bench=bench, restart=process.restart)
     finally:
-        end()
+        process.end()
 
 
 def forget_everything(bench: Workbench) -> None:

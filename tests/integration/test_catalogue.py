@@ -9,16 +9,28 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import fastavro
 import pytest
 import yaml
 from confluent_kafka import KafkaException
 
-from mesh.backbone.wire import frame
-from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, PRODUCTS_TOPIC, descriptor_topic
+from mesh.contract.catalogue import PRODUCTS_TOPIC, descriptor_topic
+from mesh.control.access import access_app
+from mesh.ports.serve import Server
 from mesh.testing import Backbone, open_workbench
 from mesh.testing.messages import send_all
-from tests.catalogue import Catalogue, descriptor_of, open_catalogue, wait_until
+from tests.catalogue import Catalogue, open_catalogue, wait_until
+from tests.descriptors import descriptor_of
+from tests.joins import (
+    encoded,
+    imports_of,
+    joined,
+    joined_as,
+    register,
+    send,
+    verdict,
+    withdraw,
+    without_times,
+)
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.broker
@@ -32,46 +44,6 @@ def catalogue(backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> I
         open_catalogue(bench) as found,
     ):
         yield found
-
-
-def joined(catalogue: Catalogue, name: str) -> str:
-    """Make a principal of a domain of its own, and wait for its topic."""
-    domain = f"{name}-domain"
-    catalogue.join(name, domain)
-    topic = descriptor_topic(domain, name)
-    admin = catalogue.bench.backbone.administrator()
-    wait_until(lambda: topic in admin.topic_partitions())
-    wait_until(lambda: is_registered(catalogue, f"{topic}-value"))
-    return domain
-
-
-def is_registered(catalogue: Catalogue, subject: str) -> bool:
-    return catalogue.bench.registry.find(subject, DESCRIPTOR_SCHEMA) is not None
-
-
-def verdict(catalogue: Catalogue, id_: str) -> dict[str, Any]:
-    answer = catalogue.ask("GET", f"/verdicts/{id_}")
-    return answer.json() if answer.is_success else {"state": "none"}
-
-
-def send(catalogue: Catalogue, id_: str, domain: str, value: bytes | None) -> None:
-    client = catalogue.bench.backbone.endpoint.client(catalogue.bench.principal(id_))
-    send_all(client, descriptor_topic(domain, id_), [{"key": id_, "value": value}])
-
-
-def encoded(catalogue: Catalogue, id_: str, domain: str, record: dict[str, Any]) -> bytes:
-    subject = f"{descriptor_topic(domain, id_)}-value"
-    schema_id = catalogue.bench.registry.find(subject, DESCRIPTOR_SCHEMA)
-    assert schema_id is not None
-    import io
-
-    datum = io.BytesIO()
-    fastavro.schemaless_writer(datum, DESCRIPTOR_SCHEMA, record)
-    return frame(schema_id, datum.getvalue())
-
-
-def withdraw(catalogue: Catalogue, id_: str) -> None:
-    assert catalogue.ask("DELETE", f"/products/{id_}", id_).json()["state"] == "withdrawn"
 
 
 def test_the_products_of_the_project_are_registered(catalogue):
@@ -112,18 +84,6 @@ def test_three_ways_in_give_one_record_byte_by_byte(catalogue, tmp_path):
     assert first == second == third
     assert first is not None
     assert gone is gone_too is None
-
-
-def register(catalogue: Catalogue, folder: object, id_: str) -> None:
-    """What `mesh register` does with a folder."""
-    from pathlib import Path
-
-    from mesh.contract.descriptor import descriptor_in
-    from mesh.control.registering import put_descriptor
-
-    found = descriptor_in(Path(str(folder)))
-    said = put_descriptor(catalogue.address, catalogue.token(id_), found)
-    assert said["state"] == "accepted", said
 
 
 def test_a_refusal_is_the_same_whichever_way_it_came(catalogue):
@@ -211,13 +171,6 @@ def test_a_deleted_read_model_comes_back_whole(catalogue):
     assert without_times(after) == without_times(before)
 
 
-def without_times(document: Any) -> Any:
-    """A document without when it was accepted: the broker's time is a little later than ours."""
-    if isinstance(document, dict):
-        return {k: without_times(v) for k, v in document.items() if k != "accepted_at"}
-    return [without_times(each) for each in document] if isinstance(document, list) else document
-
-
 def test_nobody_elses_token_changes_anything(catalogue):
     before = catalogue.ask("GET", "/products/call-center").json()
     for principal, status in (("ada", 403), ("", 401)):
@@ -247,19 +200,6 @@ def test_a_product_without_our_python_joins_by_topic_schema_and_http(catalogue):
     assert "mesh" not in imports_of("call_ratings.py")
 
 
-def imports_of(name: str) -> set[str]:
-    import ast
-
-    tree = ast.parse((ROOT / "examples" / name).read_text())
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {each.name.partition(".")[0] for each in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            found.add(str(node.module).partition(".")[0])
-    return found
-
-
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node on this machine")
 def test_a_product_in_node_joins_by_http_alone(catalogue, access):
     joined_as(catalogue, "shop-visits", "marketing")
@@ -276,9 +216,6 @@ def test_a_product_in_node_joins_by_http_alone(catalogue, access):
 @pytest.fixture
 def access(catalogue: Catalogue) -> Iterator[str]:
     """Where the access service answers."""
-    from mesh.control.access import access_app
-    from mesh.ports.serve import Server
-
     server = Server(
         access_app(catalogue.bench.home), catalogue.bench.home, "access", host="127.0.0.1", port=0
     )
@@ -287,7 +224,25 @@ def access(catalogue: Catalogue) -> Iterator[str]:
     server.stop()
 
 
-def joined_as(catalogue: Catalogue, name: str, domain: str) -> None:
-    catalogue.join(name, domain)
-    topic = descriptor_topic(domain, name)
-    wait_until(lambda: is_registered(catalogue, f"{topic}-value"))
+def test_a_port_on_request_is_not_granted_by_wishing_for_it(catalogue):
+    """Who joins by a descriptor reads what is free, and nothing else."""
+    domain = joined(catalogue, "wisher")
+    free = joined(catalogue, "giver")
+    assert put(catalogue, "giver", *descriptor_of("giver", free)) == 201
+    inputs = [
+        {"name": "calls", "version": "1.0.0", "contractId": "call-center.calls"},
+        {"name": "stars", "version": "1.0.0", "contractId": "giver.stars"},
+    ]
+    wishes = descriptor_of("wisher", domain, product={"inputPorts": inputs})
+    assert put(catalogue, "wisher", *wishes) == 201
+    admin = catalogue.bench.backbone.administrator()
+    wait_until(lambda: "wisher" in admin.readers_of(f"pub.{free}.giver.stars.v1"))
+
+    calls = catalogue.bench.contract("call-center.calls").topic
+    assert "wisher" not in admin.readers_of(calls)
+    assert "ada" in admin.readers_of(calls)
+
+
+def put(catalogue: Catalogue, id_: str, product: Any, contract: Any) -> int:
+    body = {"product": product, "contracts": [contract]}
+    return catalogue.ask("PUT", f"/products/{id_}", id_, body).status_code

@@ -10,19 +10,16 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from catalog.intake import descriptor_of as read_message
-from mesh.backbone.wire import frame
 from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import (
-    Descriptor,
     canonical,
     descriptor_in,
     from_canonical,
     materialise,
 )
 from mesh.contract.odps import load_product
-from mesh.errors import InvalidFile
-from tests.catalogue import Memory, as_descriptor, descriptor_of, in_memory
+from tests.catalogue import Memory, in_memory
+from tests.descriptors import as_descriptor, descriptor_of
 from tests.repository import ROOT
 
 SHIPPED = sorted(path.parent for path in ROOT.glob("products/*/product.yaml"))
@@ -48,22 +45,6 @@ def test_a_canonical_text_is_read_back_as_the_same_product(folder, tmp_path):
     assert [each.fields for each in product.contracts] == [
         each.fields for each in load_product(folder).contracts
     ]
-
-
-@pytest.mark.parametrize("odd", ["\u2028", "\x85", "\x7f", "é", "😀", "'\"\\", "a: b # c", "1e5"])
-def test_any_text_survives_the_way_through_files(odd, tmp_path):
-    product, contract = descriptor_of(product={"tags": [odd, f"x{odd}y"]})
-    text = json.dumps(product)
-    given = Descriptor(id="ratings", product=text, contracts=(json.dumps(contract),))
-    try:
-        first = canonical(given)
-    except InvalidFile:
-        assert odd in "\x85\x7f"  # refused as a control character, and never changed
-        return
-    folder = materialise(from_canonical("ratings", first), tmp_path)
-
-    assert json.loads(first)["product"]["tags"] == [odd, f"x{odd}y"]
-    assert canonical(descriptor_in(folder)) == first
 
 
 def test_a_product_is_accepted_once_and_again_changes_nothing(catalogue):
@@ -169,75 +150,6 @@ def test_a_person_who_owns_a_product_may_register_it(catalogue):
     assert answer.status_code == 422  # judged, and not forbidden
 
 
-NASTY = [
-    b"",
-    b"\xff\xfe",
-    b"null",
-    b"[]",
-    b'{"product": 1, "contracts": []}',
-    b'{"product": "a: [", "contracts": ["b: {"]}',
-    b'{"product": "", "contracts": [""]}',
-    b'{"product": "x", "contracts": "y"}',
-    b'{"product": {"id": "ratings"}, "contracts": [{}], "sql": {"../../x.sql": "select 1"}}',
-    b'{"product": {"id": "../../etc"}, "contracts": [{"id": "a.../../../b"}]}',
-    b'{"product": "id: \\ud800", "contracts": []}',
-    b'{"product": "id: \\u0000", "contracts": []}',
-    b'{"product": {"id": "<script>alert(1)</script>"}, "contracts": []}',
-    b'{"product": {"id": "ratings", "name": "\\u202e\\u0000"}, "contracts": []}',
-    b"[" * 100_000,
-    b'{"product": ' + b"[" * 50_000,
-    json.dumps({"product": "a: " + "[" * 50_000, "contracts": []}).encode(),
-    json.dumps({"product": "a: &a x\nb: *a", "contracts": []}).encode(),
-    json.dumps({"product": {"x": "y" * 1_500_000}, "contracts": []}).encode(),
-    json.dumps({"product": {"id": "ratings"}, "contracts": [{}] * 3000}).encode(),
-]
-
-
-@pytest.mark.parametrize("body", NASTY, ids=range(len(NASTY)))
-def test_whatever_is_sent_is_refused_in_words(catalogue, body, tmp_path):
-    before = {each for each in tmp_path.rglob("*") if "home" not in each.parts}
-
-    answer = catalogue.put("ratings", body)
-
-    assert answer.status_code == 422, answer.text
-    document = answer.json()
-    if "detail" in document:
-        assert document["detail"]
-    else:
-        assert all(
-            each["rule"] and each["problem"] and each["remedy"] for each in document["findings"]
-        )
-        assert str(tmp_path) not in answer.text
-        # The folder of a judgement is nobody's business.
-        assert "mesh-descriptor-" not in answer.text
-    assert catalogue.bus.written[PRODUCTS_TOPIC] == []
-    assert {each for each in tmp_path.rglob("*") if "home" not in each.parts} == before
-
-
-def test_a_body_without_end_is_not_read_to_its_end(catalogue):
-    def endless() -> Iterator[bytes]:
-        for _ in range(100):
-            yield b"x" * 100_000
-
-    answer = catalogue.client.put(
-        "/products/ratings",
-        content=endless(),
-        headers={"Authorization": "Bearer token of ratings"},
-    )
-
-    assert answer.status_code == 413
-
-
-@pytest.mark.parametrize("id_", ["..%2f..%2fetc", "A", "%00", "x" * 100, "<b>", "é", "a--b"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_an_id_that_is_no_name_is_refused(catalogue, id_, method):
-    answer = catalogue.client.request(
-        method, f"/products/{id_}", headers={"Authorization": "Bearer token of ratings"}
-    )
-
-    assert answer.status_code in (404, 405, 422)
-
-
 def test_nobody_describes_another_or_in_anothers_domain(catalogue):
     domain = catalogue.put("ratings", body_of(domain="sales")).json()
     name = catalogue.put("ratings", body_of(id_="other", domain="sales")).json()
@@ -253,17 +165,6 @@ def test_a_product_without_a_principal_is_told_how_to_get_one(catalogue):
     assert answer.status_code == 422
     assert "mesh principal add unknown" in answer.json()["findings"][0]["remedy"]
     assert catalogue.bus.written[VERDICTS_TOPIC] == []
-
-
-@pytest.mark.parametrize(
-    "value",
-    [b"", b"\x00", b"\x01\x00\x00\x00\x07", frame(7, b""), frame(7, b"\x02"),
-     frame(7, b"\xff" * 40), frame(7, b"\x04ab\x02"), frame(8, b"\x02a\x02b\x00\x00"),
-     frame(7, b"\x02a\x02b\x00\x00z")],
-)  # fmt: skip
-def test_a_message_that_is_damaged_is_refused_with_a_reason(value):
-    with pytest.raises(ValueError, match=r"."):
-        read_message(value, 7)
 
 
 def test_the_openapi_is_valid_and_the_figures_are_there(catalogue):

@@ -45,15 +45,23 @@ def list_(app: App, *, as_json: bool) -> None:
 
 @catalogue.command()
 @click.argument("product")
+@_JSON
 @click.pass_obj
-def show(app: App, product: str) -> None:
-    r"""Print the accepted record of PRODUCT, as JSON.
+def show(app: App, product: str, *, as_json: bool) -> None:
+    r"""Show what was accepted of PRODUCT; the whole descriptor with --json.
 
     \b
     Example:
-      mesh catalogue show billing
+      mesh catalogue show billing --json
     """
-    show_json(ask_catalogue("GET", f"{app.address(SERVICE)}/products/{product}"))
+    document = ask_catalogue("GET", f"{app.address(SERVICE)}/products/{product}")
+    if as_json:
+        show_json(document)
+        return
+    show_table(("name", "value"), [(name, document[name]) for name in (*COLUMNS, "digest")])
+    contracts = document["descriptor"]["contracts"]
+    rows = [(each.get("id"), each.get("version"), each.get("status")) for each in contracts]
+    show_table(("contract", "version", "status"), rows)
 
 
 @catalogue.command()

@@ -69,16 +69,14 @@ def provision(
 ) -> Provisioned:
     """Make users, rights, topics and schemas of *project*.
 
-    Whoever joined by an accepted descriptor is a product of *project* where it *knows_all*; else
-    what such a one may do already stays.
-
+    Of who joined, *project* *knows_all* accepted descriptors, or what they may do already stays.
     Raises `SchemaIncompatible` where a contract would break its readers, before anything is made,
     and a `BackboneError` where Kafka or the registry refuses or is away.
     """
     report("sure that no contract breaks its readers")
     require_compatible(project, admin.endpoint)
     report("principals and rights")
-    # Once: who joins from now on waits for the next time, with all that is theirs.
+    # Once: who joins from now on waits for the next time.
     joined = joined_principals(home)
     principals = make_secrets(project, home, joined)
     admin.make_users(principals)
@@ -90,7 +88,7 @@ def provision(
     topics = tuple(topics_of(project, described))
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
-    if free := [right for each, readers in left.items() if not readers for right in deleting(each)]:
+    if free := freed(left):
         admin.settle_rights({*rights, *free}, settled)
     report("schemas")
     registrar = next(each for each in principals if each.name == REGISTRAR)
@@ -111,6 +109,11 @@ def left_topics(project: Project, topics: Iterable[Topic], admin: Admin) -> Iter
         product = project.products.get(found.product) if found else None
         if found and product and product.domain == found.domain:
             yield name
+
+
+def freed(left: Mapping[str, Sequence[str]]) -> list[Right]:
+    """What the registrar may do with those of the topics *left* that nobody reads."""
+    return [right for each, readers in left.items() if not readers for right in deleting(each)]
 
 
 def deleting(topic: str) -> Iterator[Right]:
