@@ -1,7 +1,8 @@
 """Pages and JSON under one URL: which of the two a request is for.
 
 `HtmlRoute` is a route that is only there for whoever asks for HTML, so a router of pages can
-stand before the JSON routes of the same paths. A path that ends in `.json` always means JSON.
+stand before the JSON routes of the same paths. A path that ends in `.json` always means JSON,
+else `?format=` says which, else the header Accept.
 
     pages = APIRouter(route_class=HtmlRoute, include_in_schema=False)
 """
@@ -12,7 +13,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -50,6 +51,9 @@ def wants_html(scope: MutableMapping[str, Any]) -> bool:
     """Whether the first of HTML and JSON that the request accepts by preference is HTML."""
     if scope.get("type") != "http" or scope.get("mesh.json") or scope["method"] == "PUT":
         return False
+    asked = QueryParams(scope.get("query_string", b"")).get("format", "")
+    if asked in ("json", "html"):
+        return asked == "html"
     weights = dict.fromkeys(("text/html", "application/json"), 0.0)
     for part in Headers(scope=scope).get("accept", "").split(","):
         media, *parameters = (each.strip() for each in part.split(";"))

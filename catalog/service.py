@@ -13,6 +13,8 @@ from catalog.api import catalogue_app
 from catalog.bus import Bus
 from catalog.desk import Desk
 from catalog.intake import Domains, Intake
+from catalog.pages.routes import pages_router
+from catalog.shelving import shelves_of
 from catalog.store import Store
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.catalogue import CATALOGUE, SERVICE
@@ -51,7 +53,10 @@ def run_locked(
     desk = Desk(store, bus, Domains(asking))
     intake = Intake(endpoint, principal, desk, log)
     key = public_key(home)
-    app = catalogue_app(desk, lambda token: check_token(token, key))
+    pages = pages_router(
+        shelves_of(store), look=lambda name: settings.services.get(name) or home.address(name)
+    )
+    app = catalogue_app(desk, lambda token: check_token(token, key), [pages])
     server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
     server.start()
     log(f"the catalogue listens at {server.address}, with {len(store.products())} products")

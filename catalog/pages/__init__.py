@@ -1,0 +1,1 @@
+"""What people see of the catalogue: pages, each with its JSON at the same URL."""

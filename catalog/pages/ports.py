@@ -1,0 +1,124 @@
+"""One output port as data: its contract, its promises, its ways, who reads it.
+
+Not here: the rest of the product (`product`), HTML (templates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from catalog.pages.sampling import Sample
+from catalog.pages.texts import mappings, one_line, since
+from catalog.pages.ways import ways_to
+from catalog.shelf import Entry, Shelf
+from mesh.contract.model import Contract, OutputPort
+from mesh.ports.dictionary import describe_field
+
+__all__ = ["limit_of", "port_document", "promises_of", "relation_document"]
+
+UNITS: Mapping[str, float] = {
+    "s": 1, "second": 1, "seconds": 1, "min": 60, "minute": 60, "minutes": 60, "m": 60,
+    "h": 3600, "hour": 3600, "hours": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
+}  # fmt: skip
+
+
+def port_document(
+    shelf: Shelf, entry: Entry, port: OutputPort, *, sample: Sample | None, address: str | None
+) -> dict[str, object]:
+    """An output port."""
+    contract, observed, project = port.contract, entry.observed, shelf.project
+    readers = project.readers_of(contract)
+    return {
+        "name": port.name,
+        "contract": contract.id,
+        "version": contract.version,
+        "status": contract.status,
+        "kind": contract.kind,
+        "grain": grain_of(contract),
+        "purpose": one_line(contract.description),
+        "usage": about(contract, "usage"),
+        "limitations": about(contract, "limitations"),
+        "personal_purpose": contract.purpose,
+        "topic": contract.topic,
+        "subject": contract.subject,
+        "partitions": contract.partitions,
+        "retention": None if contract.retention_ms is None else since(contract.retention_ms / 1000),
+        "access": contract.access,
+        "is_personal": contract.has_personal_fields,
+        "rows": observed.rows.get(port.name) if observed is not None else None,
+        "quarantined": observed.quarantine.get(port.name) if observed is not None else None,
+        "promises": promises_of(contract),
+        "fields": [describe_field(each, project.identifiers) for each in contract.fields],
+        "rules": [
+            {"name": each.name, "field": each.field, "expression": each.expression,
+             "reason": each.reason}
+            for each in contract.rules
+        ],
+        "relation": relation_document(contract) if contract.relation else None,
+        "people": [each for each in readers if each in project.people],
+        "readers": [each for each in readers if each not in project.people],
+        "ways": [
+            asdict(each) for each in ways_to(contract, port.name, project, address=address)
+        ],
+        "sample": None if sample is None else asdict(sample),
+    }  # fmt: skip
+
+
+def relation_document(contract: Contract) -> dict[str, object]:
+    """The relation that a port states; its product is the authority."""
+    relation = contract.relation
+    return {
+        "name": relation.name if relation else "",
+        "from": relation.from_type if relation else "",
+        "to": relation.to_type if relation else "",
+        "cardinality": relation.cardinality if relation else "",
+        "meaning": relation.meaning if relation else "",
+        "authority": contract.product,
+        "contract": contract.id,
+        "port": contract.port,
+    }
+
+
+def grain_of(contract: Contract) -> str:
+    """What one row is, in the contract's words."""
+    schema = mappings(contract.document.get("schema"))
+    return one_line(schema[0].get("description")) if schema else ""
+
+
+def about(contract: Contract, name: str) -> str:
+    """A part of the contract's description."""
+    found = contract.document.get("description")
+    return one_line(found.get(name)) if isinstance(found, Mapping) else ""
+
+
+def promises_of(contract: Contract) -> Sequence[Mapping[str, object]]:
+    """The service levels of the contract (ODCS `slaProperties`)."""
+    return [
+        {
+            "property": one_line(each.get("property")),
+            "value": one_line(each.get("value")),
+            "unit": one_line(each.get("unit")),
+            "description": one_line(each.get("description")),
+        }
+        for each in mappings(contract.document.get("slaProperties"))
+    ]
+
+
+def limit_of(entry: Entry, *names: str) -> float | None:
+    """The strictest service level of one of *names* among a product's ports, in seconds."""
+    found = [
+        seconds_of(each)
+        for port in entry.product.outputs
+        for each in promises_of(port.contract)
+        if str(each["property"]).lower() in names
+    ]
+    return min((each for each in found if each is not None), default=None)
+
+
+def seconds_of(promise: Mapping[str, object]) -> float | None:
+    """A service level in seconds; None where it is no time."""
+    try:
+        return float(str(promise["value"])) * UNITS[str(promise["unit"]).lower()]
+    except (KeyError, ValueError):
+        return None
