@@ -1,0 +1,94 @@
+"""Shelves for tests of the catalogue's pages: the shipped products, and a client of their pages."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from bench.many import observations, standing_on
+from catalog.negotiation import JsonByName
+from catalog.pages.routes import pages_router
+from catalog.pages.sampling import Samples
+from catalog.shelf import Entry, Observed, Shelf
+from mesh.contract.ladder import RUNGS
+from mesh.contract.lineage import Edge, declared_edges
+from mesh.contract.project import load_project
+from mesh.home import Home
+from mesh.ports.serve import Server
+from tests.repository import ROOT
+
+__all__ = ["HTML", "observed_at", "pages_app", "served", "shipped_shelf", "with_entries"]
+
+HTML = {"Accept": "text/html"}
+ADDRESS = "http://127.0.0.1:9"
+# Rows as a product's dictionary gives them, unmasked: the pages have to mask them.
+CALL = {
+    "call_id": "123e4567-e89b-12d3-a456-426614174000", "phone_number": "+12025550123",
+    "queue": "billing", "agent_id": "A-1234", "reason": "<b>invoice</b>", "site": None,
+    "started_at": "2026-01-01T10:00:00Z", "ended_at": "2026-01-01T10:05:00Z", "duration_s": 300,
+}  # fmt: skip
+
+
+@cache
+def shipped_shelf() -> Shelf:
+    """The shipped products, as if they had been seen for a day."""
+    project = load_project(ROOT)
+    draw = random.Random(1)  # noqa: S311 - no secret is drawn
+    entries = {}
+    for number, (name, product) in enumerate(sorted(project.products.items())):
+        history = [replace(each, address=ADDRESS) for each in observations(draw, product)]
+        standing = standing_on(RUNGS[(number + 2) % len(RUNGS)])
+        entries[name] = Entry(
+            product=product, standing=standing, observed=history[-1], history=history
+        )
+    edges = [*declared_edges(project)]
+    edges[0] = replace(edges[0], kind="both", columns=(("call_id", "call-center.calls.call_id"),))
+    edges.append(Edge(source="call-center.calls", target="billing", kind="observed"))
+    return Shelf(project=project, entries=entries, edges=edges)
+
+
+def dictionary(request: httpx.Request) -> httpx.Response:
+    """The dictionary of call-center; the others are away."""
+    sample = {"columns": list(CALL), "rows": [list(CALL.values())]}
+    document = {"product": "call-center", "ports": [{"port": "calls", "sample": sample}]}
+    return httpx.Response(200, json=document)
+
+
+def pages_app(shelf: Shelf, answer=dictionary) -> FastAPI:
+    """An application of nothing but the pages of *shelf*."""
+    app = FastAPI()
+    app.add_middleware(JsonByName)
+    samples = Samples(httpx.Client(transport=httpx.MockTransport(answer)))
+    app.include_router(pages_router(lambda: shelf, samples))
+    return app
+
+
+@contextmanager
+def served(app: FastAPI, folder: Path) -> Iterator[httpx.Client]:
+    """A client of *app*, which is served from *folder*; its `base_url` is the address."""
+    server = Server(app, Home.open(folder), "pages", host="127.0.0.1", port=0)
+    server.start()
+    try:
+        with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
+            yield client
+    finally:
+        server.stop()
+
+
+def observed_at(entry: Entry, **changes: object) -> Entry:
+    """*entry*, last observed otherwise."""
+    observed: Observed | None = entry.observed
+    assert observed is not None
+    return replace(entry, observed=replace(observed, **changes))
+
+
+def with_entries(shelf: Shelf, entries: Mapping[str, Entry]) -> Shelf:
+    """*shelf* with other entries."""
+    return replace(shelf, entries=entries)
