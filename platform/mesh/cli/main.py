@@ -36,6 +36,8 @@ COMMANDS = {
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",
     "product": "mesh.cli.product:product",
+    "lineage": "mesh.cli.lineage:lineage",
+    "impact": "mesh.cli.lineage:impact",
     "quarantine": "mesh.cli.quarantine:quarantine",
     "policies": "mesh.cli.policies:policies",
     "register": "mesh.cli.register:register",
