@@ -86,6 +86,25 @@ def test_a_query_that_leaves_a_field_out_is_unknown(tmp_path: Path) -> None:
     assert "x is no input port" in columns.unknown
 
 
+def test_a_port_made_of_what_nobody_offers_yet_is_unknown() -> None:
+    project = shipped().project
+    product = project.product("call-center")
+    (port,) = product.outputs
+    alone = replace(product, contracts=(port.contract,))
+    project = replace(project, products={"call-center": alone})
+    columns = columns_of(project, port.contract)
+    assert "it reads call-center.finished-calls, which is not known" in columns.unknown
+
+
+def test_a_port_without_sql_is_unknown(tmp_path: Path) -> None:
+    project = shipped().project
+    product = project.product("call-center")
+    port = replace(product.outputs[0], sql_path=tmp_path / "absent.sql")
+    changed = {**project.products, "call-center": replace(product, outputs=(port,))}
+    columns = columns_of(replace(project, products=changed), port.contract)
+    assert columns.unknown == "absent.sql: it cannot be read"
+
+
 def with_sql(folder: Path, sql: str) -> PortColumns:
     """Of what the port calls is made with another query."""
     project = shipped().project

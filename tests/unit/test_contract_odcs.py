@@ -197,6 +197,7 @@ def test_the_official_schemas_are_unchanged():
     folder = resources.files("mesh.contract").joinpath("schemas")
     readme = folder.joinpath("README.md").read_text()
 
-    for name in ("odcs-3.2.0.schema.json", "odps-1.1.0.schema.json"):
+    lineage = [f"openlineage/{each.name}" for each in folder.joinpath("openlineage").iterdir()]
+    for name in ("odcs-3.2.0.schema.json", "odps-1.1.0.schema.json", *lineage):
         digest = hashlib.sha256(folder.joinpath(name).read_bytes()).hexdigest()
         assert f"{digest}  {name}" in readme

@@ -76,7 +76,9 @@ def columns_of(project: Project, contract: Contract) -> PortColumns:
 def fields_of(project: Project, port: InputPort) -> dict[str, frozenset[Ref]]:
     """What each column of an input is, by its name; a family's are those of all members."""
     if not port.family:
-        contract = project.input_contract(port)
+        contract = project.contracts.get(port.contract_id)
+        if contract is None:  # whoever offers it has not come yet, or has left
+            return {"": frozenset({Ref(port.contract_id, "")})}
         return {each.name: frozenset({Ref(contract.id, each.name)}) for each in contract.fields}
     return {
         name: frozenset(Ref(each.id, name) for each in project.relations)
@@ -90,6 +92,8 @@ def read_port(
     """Read the SQL of a port. Raises `Unclear`."""
     tables: dict[str, Rows] = {}
     for name, fields in inputs.items():
+        if "" in fields:
+            raise Unclear(f"it reads {next(iter(fields[''])).contract_id}, which is not known")
         # Beside the fields of a link, a family's table says which message it came with.
         rows = tables_of({name: fields}, is_open=name in families)[name]
         tables |= dict.fromkeys((prefix + name for prefix in PREFIXES), rows)
@@ -117,8 +121,8 @@ def not_known(
     port: OutputPort, inputs: Mapping[str, Mapping[str, frozenset[Ref]]], reason: str
 ) -> PortColumns:
     """A port that may be made of anything that its product reads."""
-    everything = frozenset[Ref]().union(
-        *(found for fields in inputs.values() for found in fields.values())
+    everything = frozenset(
+        ref for fields in inputs.values() for found in fields.values() for ref in found if ref.field
     )
     return PortColumns(
         contract_id=port.contract.id,

@@ -2,7 +2,8 @@
 
     GET  /ports/calls/rows?queue=billing&limit=10     (Authorization: Bearer TOKEN)
     GET  /ports/calls/rows/KEY
-    GET  /status /discoverability /observability /metrics /dictionary /control /openapi.json
+    GET  /status /discoverability /observability /observability/lineage /metrics /dictionary
+    GET  /control /openapi.json
     POST /control/pause /control/resume
 
 Not here: who may read what (`door`), the documents of the management ports (`management`).
@@ -81,6 +82,11 @@ def add_documents(app: FastAPI, door: Door, management: Management) -> None:
     def get_observability() -> Mapping[str, object]:
         """How the product does, in figures."""
         return management.observability()
+
+    @app.get("/observability/lineage")
+    def get_lineage() -> Mapping[str, object]:
+        """What the product's runs read and wrote, as OpenLineage events."""
+        return management.lineage()
 
     @app.get("/metrics")
     def get_metrics() -> Response:

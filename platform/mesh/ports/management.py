@@ -11,7 +11,7 @@ Not here: HTTP (`app`), figures for Prometheus (handed in), the rows (`door`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from mesh.contract.identifiers import Identifier
@@ -21,18 +21,20 @@ from mesh.ports.dictionary import describe_port
 from mesh.ports.door import Door
 from mesh.product.pause import Pause
 
-__all__ = ["Figures", "Management"]
+__all__ = ["Events", "Figures", "Management"]
 
 # What observability says, as a page in a format of its own: the text and its media type.
 Figures = Callable[[Mapping[str, object]], tuple[bytes, str]]
+# What its runs read and wrote, as OpenLineage events.
+Events = Callable[[], Sequence[Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Management:
     """The management ports of *product*.
 
-    *progress* says how far the runtime is; *owners* are the principals that may pause;
-    *has_open_samples* is for a door that only this machine reaches.
+    *progress* says how far the runtime is, *events* what its runs did; *owners* are the
+    principals that may pause; *has_open_samples* is for a door that only this machine reaches.
     """
 
     product: Product
@@ -43,6 +45,7 @@ class Management:
     figures: Figures
     identifiers: Mapping[str, Identifier]
     has_open_samples: bool
+    events: Events = tuple
 
     def status(self) -> dict[str, object]:
         """In short, for whoever asks often."""
@@ -63,6 +66,10 @@ class Management:
                 for port, rule, field, count in self.door.rejections()
             ],
         }
+
+    def lineage(self) -> dict[str, object]:
+        """What its last runs read and wrote, oldest first."""
+        return {"product": self.product.id, "events": list(self.events())}
 
     def metrics(self) -> tuple[bytes, str]:
         """The figures as a monitoring system reads them, and their media type."""

@@ -29,6 +29,7 @@ DOCUMENTS = {
     "/status": "State, rows, lag and freshness, in short",
     "/discoverability": "The descriptor, the contracts, and where each port is",
     "/observability": "State, rows, lag, freshness, offsets and quarantine",
+    "/observability/lineage": "What its runs read and wrote, as OpenLineage events",
     "/dictionary": "Every field with its type and meaning, and masked samples",
     "/control": "Whether the product is paused, by whom and why",
     "/openapi.json": "This document",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mesh.product.position import Offsets
+from mesh.product.ran import Ran
 
 __all__ = ["Progress"]
 
@@ -21,6 +22,7 @@ class Progress:
     last_arrival_at: datetime | None = None
     freshness_s: float | None = None
     offsets: Offsets = field(default_factory=dict)
+    ran: Ran = field(default_factory=Ran)
     log: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
     def report(self, state: str, reason: str) -> None:

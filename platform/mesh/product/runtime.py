@@ -157,6 +157,7 @@ class Runtime:
         for part in parts:
             arrivals, offsets = self._read(part), inputs.next_offsets(part)
             is_replay = not self._retries.isdisjoint(part)
+            counts = {topic: len(messages) for topic, messages in part.items()}
             part.clear()
             for batch in taken_in(self._running_engine().take_in, arrivals, offsets):
                 reach("storage-committed")
@@ -164,6 +165,7 @@ class Runtime:
                     newest = max(each.causes["time"][-1].as_py() for each in arrivals)
                     self.progress.arrived(newest, self._storage.offsets)
                 self._publish(batch, is_silent_too=is_replay)
+            self.progress.ran.took(counts)
         self.progress.lag = inputs.lag()
         self._life.note(inputs)
         return count
@@ -212,6 +214,7 @@ class Runtime:
         if batch.outbox.num_rows or is_silent_too:
             with self.patience.asking():
                 self._relay.publish(batch)
+            self.progress.ran.published(batch.outbox)
             self._storage.published = batch.position
             self._has_published = True
 

@@ -17,6 +17,8 @@ from mesh.contract.project import Project
 from mesh.control.tokens import check_token, public_key
 from mesh.home import Home
 from mesh.observe.metrics import figures
+from mesh.observe.openlineage import Job, events_of
+from mesh.observe.runlog import RunLog
 from mesh.ports.app import door_app
 from mesh.ports.door import Door
 from mesh.ports.management import Management
@@ -60,11 +62,10 @@ def run_product(
     principal = Principal(name=product, secret=home.secret(product))
     watch = FamilyWatch(settings.project, endpoint, principal, log)
     plan, path = watch.first(plan), home.storage(product)
-    pause = Pause(path.with_name("pause.json"))
+    pause, runs = Pause(path.with_name("pause.json")), RunLog(path.with_name("runs.jsonl"))
     open_storage = partial(Storage.open, path, plan.tables)
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
-    storage = standby() if is_standby else open_storage()
-    if storage is None:
+    if (storage := standby() if is_standby else open_storage()) is None:
         return
     switch = Switch(product)
     start = partial(Runtime, plan, endpoint=endpoint, principal=principal, log=log, pause=pause)
@@ -72,8 +73,9 @@ def run_product(
     def run_once(storage: Storage) -> None:
         runtime = start(storage)
         runtime.watch = watch
-        switch.app = open_door(settings, home, project, runtime, storage.reader)
-        runtime.run(stop)
+        switch.app = open_door(settings, home, project, runtime, storage.reader, runs=runs)
+        with runs.run(runtime.progress.ran):
+            runtime.run(stop)
 
     with listening(settings, home, switch) as address:
         log(f"{product} listens at {address}")
@@ -99,6 +101,8 @@ def open_door(
     project: Project,
     runtime: Runtime,
     reader: Callable[[], duckdb.DuckDBPyConnection],
+    *,
+    runs: RunLog,
 ) -> ASGIApp:
     """The product's HTTP door over further connections to its storage."""
     product = runtime.plan.product
@@ -114,15 +118,17 @@ def open_door(
         check=lambda token: check_token(token, key),
         secret=home.secret(product.id),
     )
+    job = Job(project, runtime.plan, find_endpoint(settings, home).bootstrap_servers)
     management = Management(
         product=product,
         door=door,
-        progress=lambda: describe(runtime),
+        progress=partial(describe, runtime),
         pausing=runtime.pause,
         owners=frozenset({*project.owners_of(product.id), product.id}),
         figures=figures,
         identifiers=project.identifiers,
         has_open_samples=is_loopback(settings.http_host),
+        events=partial(events_of, job, runs, runtime.progress.ran),
     )
     app = door_app(door, management)
     add_own(app, door, project, runtime, reader)
