@@ -81,7 +81,7 @@ def impact(app: App, field: str, *, as_json: bool) -> None:
     found = trace(app.project)
     result = impact_of(found, found.ref(contract_id, name))
     if as_json:
-        show_json(impact_record(result))
+        show_json(result.as_document())
     else:
         show_impact(result)
 
@@ -135,30 +135,6 @@ def port_record(found: Lineage, port: str) -> dict[str, object]:
         "fields": {name: texts(refs) for name, refs in columns.values.items()},
         "decides": texts(columns.decides),
         "unknown": columns.unknown,
-    }
-
-
-def impact_record(found: Impact) -> dict[str, object]:
-    """What a change breaks, as JSON."""
-    return {
-        "field": str(found.ref),
-        "ports": [
-            {
-                "port": each.contract_id,
-                "product": each.product,
-                "steps": each.steps,
-                "fields": list(each.fields),
-                "rows": each.has_rows,
-                "people": list(each.people),
-                "unknown": each.unknown,
-            }
-            for each in found.ports
-        ],
-        "products": list(found.products),
-        "owners": list(found.owners),
-        "people": list(found.people),
-        "spared": list(found.spared),
-        "doors": list(found.doors),
     }
 
 

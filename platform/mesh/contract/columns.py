@@ -23,7 +23,7 @@ from mesh.contract.project import Project
 from mesh.contract.sqlrows import Fields, Rows, Unclear, tables_of
 from mesh.contract.sqlsources import sources_of
 
-__all__ = ["PortColumns", "Ref", "columns_of"]
+__all__ = ["PortColumns", "PortReader", "Ref", "columns_of"]
 
 # What a query may call an input: its rows of a batch, what changed of it, all that is kept.
 PREFIXES = ("new_", "changed_", "")
@@ -57,33 +57,43 @@ class PortColumns:
     unknown: str = ""
 
 
-def columns_of(project: Project, contract: Contract) -> PortColumns:
-    """Of which input fields the port of *contract* is made; a staging port is made of none."""
-    product = project.product(contract.product)
-    port = next((each for each in product.outputs if each.contract.id == contract.id), None)
-    if port is None:
-        nowhere: frozenset[Ref] = frozenset()
-        values = dict.fromkeys((each.name for each in contract.fields), nowhere)
-        return PortColumns(contract_id=contract.id, values=values, decides=nowhere, named=nowhere)
-    inputs = {to_snake(each.name): fields_of(project, each) for each in product.inputs}
-    families = {to_snake(each.name) for each in product.inputs if each.family}
-    try:
-        return read_port(port, inputs, families)
-    except Unclear as unclear:
-        return not_known(port, inputs, f"{port.sql_path.name}: {unclear}")
+class PortReader:
+    """Reads the ports of one project, whose contracts it looks up once."""
 
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._contracts = project.contracts
+        self._relations = tuple(each.id for each in project.relations)
 
-def fields_of(project: Project, port: InputPort) -> dict[str, frozenset[Ref]]:
-    """What each column of an input is, by its name; a family's are those of all members."""
-    if not port.family:
-        contract = project.contracts.get(port.contract_id)
+    def columns(self, contract: Contract) -> PortColumns:
+        """Of which input fields the port of *contract* is made; a staging port is made of none."""
+        product = self._project.product(contract.product)
+        port = next((each for each in product.outputs if each.contract.id == contract.id), None)
+        if port is None:
+            none: frozenset[Ref] = frozenset()
+            values = dict.fromkeys((each.name for each in contract.fields), none)
+            return PortColumns(contract_id=contract.id, values=values, decides=none, named=none)
+        inputs = {to_snake(each.name): self._fields(each) for each in product.inputs}
+        families = {to_snake(each.name) for each in product.inputs if each.family}
+        try:
+            return read_port(port, inputs, families)
+        except Unclear as unclear:
+            return not_known(port, inputs, f"{port.sql_path.name}: {unclear}")
+
+    def _fields(self, port: InputPort) -> dict[str, frozenset[Ref]]:
+        """What each column of an input is, by its name; a family's are those of all members."""
+        if port.family:
+            names = [name for name, _, _ in LINK_FIELDS]
+            return {name: frozenset(Ref(each, name) for each in self._relations) for name in names}
+        contract = self._contracts.get(port.contract_id)
         if contract is None:  # whoever offers it has not come yet, or has left
             return {"": frozenset({Ref(port.contract_id, "")})}
         return {each.name: frozenset({Ref(contract.id, each.name)}) for each in contract.fields}
-    return {
-        name: frozenset(Ref(each.id, name) for each in project.relations)
-        for name, _, _ in LINK_FIELDS
-    }
+
+
+def columns_of(project: Project, contract: Contract) -> PortColumns:
+    """Of which input fields the port of *contract* is made."""
+    return PortReader(project).columns(contract)
 
 
 def read_port(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mesh.contract.columns import PortColumns, Ref, columns_of
+from mesh.contract.columns import PortColumns, PortReader, Ref
 from mesh.contract.lineage import Edge, declared_edges
 from mesh.contract.names import listed, nearest
 from mesh.contract.project import Project
@@ -75,30 +75,56 @@ class Impact:
     spared: tuple[str, ...]
     doors: tuple[str, ...]
 
+    def as_document(self) -> dict[str, object]:
+        """The same as JSON."""
+        return {
+            "field": str(self.ref),
+            "ports": [
+                {
+                    "port": each.contract_id,
+                    "product": each.product,
+                    "steps": each.steps,
+                    "fields": list(each.fields),
+                    "rows": each.has_rows,
+                    "people": list(each.people),
+                    "unknown": each.unknown,
+                }
+                for each in self.ports
+            ],
+            "products": list(self.products),
+            "owners": list(self.owners),
+            "people": list(self.people),
+            "spared": list(self.spared),
+            "doors": list(self.doors),
+        }
+
 
 def trace(project: Project) -> Lineage:
     """Of what every port of *project* is made; reads the SQL of all products."""
-    ports = {each.id: columns_of(project, each) for each in project.contracts.values()}
-    edges = declared_edges(project)
-    return Lineage(
-        project=project,
-        ports=ports,
-        edges=tuple(replace(each, columns=columns_between(each, ports)) for each in edges),
-    )
+    reader = PortReader(project)
+    ports = {each.id: reader.columns(each) for each in project.contracts.values()}
+    pairs = columns_by_edge(ports)
+    edges = [
+        replace(each, columns=tuple(sorted(pairs.get((each.source, each.target), ()))))
+        for each in declared_edges(project)
+    ]
+    return Lineage(project=project, ports=ports, edges=tuple(edges))
 
 
-def columns_between(edge: Edge, ports: Mapping[str, PortColumns]) -> tuple[tuple[str, str], ...]:
-    """The pairs of a field of the edge's source and a field of a port of its target."""
-    return tuple(
-        sorted(
-            (ref.field, f"{port.contract_id}.{name}")
-            for port in ports.values()
-            if port.contract_id.partition(".")[0] == edge.target and not port.unknown
-            for name, refs in port.values.items()
-            for ref in refs
-            if ref.contract_id == edge.source
-        )
-    )
+def columns_by_edge(
+    ports: Mapping[str, PortColumns],
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """By source and product: pairs of a field of the one and a field of a port of the other."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for port in ports.values():
+        if port.unknown:
+            continue
+        product = port.contract_id.partition(".")[0]
+        for name, refs in port.values.items():
+            for ref in refs:
+                pair = (ref.field, f"{port.contract_id}.{name}")
+                found.setdefault((ref.contract_id, product), []).append(pair)
+    return found
 
 
 def impact_of(lineage: Lineage, ref: Ref) -> Impact:

@@ -11,6 +11,7 @@ know raises `Unclear`. Not here: which inputs a port has (`columns`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -22,20 +23,29 @@ from mesh.contract.sqlrows import Fields, Rows, Scope, Unclear, blended, nothing
 __all__ = ["sources_of"]
 
 MOST_ROUNDS = 100
+MOST_KEPT = 8192
 
 
 def sources_of(sql: str, inputs: Mapping[str, Rows]) -> Rows:
     """What the query *sql* gives, of tables *inputs* by name. Raises `Unclear`."""
+    found = read(sql, tuple(inputs.items()))
+    if isinstance(found, str):
+        raise Unclear(found)
+    return found
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def read(sql: str, inputs: tuple[tuple[str, Rows], ...]) -> Rows | str:
+    """The same, or why not; kept, since a catalogue asks again whenever one of many changes."""
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
-    except sqlglot.errors.SqlglotError as error:
-        raise Unclear("sqlglot cannot read it") from error
-    except RecursionError as error:
-        raise Unclear("it is nested too deeply") from error
-    try:
-        return Reader(inputs).query(tree, None, is_top=True)
-    except RecursionError as error:
-        raise Unclear("it is nested too deeply") from error
+        return Reader(dict(inputs)).query(tree, None, is_top=True)
+    except sqlglot.errors.SqlglotError:
+        return "sqlglot cannot read it"
+    except RecursionError:
+        return "it is nested too deeply"
+    except Unclear as unclear:
+        return str(unclear)
 
 
 class Reader:
