@@ -70,6 +70,14 @@ def test_what_a_running_product_read_and_wrote_is_what_it_declares(bench: Workbe
     )
 
 
+def test_the_command_asks_running_products(mesh: Mesh):
+    """`./run mesh lineage --observed`, on this mesh."""
+    assert "what was observed is what is declared" in mesh.run("lineage", "--observed")
+    found = json.loads(mesh.run("lineage", "--observed", "--json"))
+    assert [each["kind"] for each in found["edges"]] == ["both"]
+    assert found["differences"] == []
+
+
 def test_an_input_that_is_declared_and_never_read_is_flagged(bench: Workbench, mesh: Mesh):
     """The descriptor says more than the process that runs has ever read."""
     project = load_project(bench.root)

@@ -168,6 +168,17 @@ def test_the_log_of_runs_is_bounded_and_survives_a_torn_line(tmp_path: Path) -> 
     assert len(log.moments()) == MOST_MOMENTS
 
 
+def test_runs_in_which_nothing_came_do_not_push_out_what_was_read(tmp_path: Path) -> None:
+    log, first = RunLog(tmp_path / "runs.jsonl"), Ran()
+    with log.run(first):
+        first.took({"a": 1})
+    for _ in range(MOST_MOMENTS):
+        with log.run(Ran()):
+            pass
+    assert len(log.moments()) == MOST_MOMENTS
+    assert [each.kind for each in log.moments() if each.read] == ["RUNNING", "COMPLETE"]
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     log = RunLog(tmp_path / "absent" / "runs.jsonl")
     with log.run(Ran()):

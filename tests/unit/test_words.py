@@ -28,6 +28,7 @@ ELSEWHERE = {
     "./run mesh read calls --limit 3": "tests/e2e/test_compose.py",
     "./run mesh demo --backbone external": "tests/e2e/test_compose.py",
     "./run mesh lineage": "tests/unit/test_columns.py",
+    "./run mesh lineage --observed": "tests/integration/test_lineage.py",
     "./run mesh lineage key-ring": "tests/unit/test_columns.py",
     "./run mesh lineage contracts.contracts": "tests/unit/test_columns.py",
     "./run mesh impact contracts.role-changes.role": "tests/unit/test_columns.py",

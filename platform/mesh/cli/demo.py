@@ -17,6 +17,7 @@ from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_keyring import RECORDS, ask_the_ring
 from mesh.cli.demo_kill import KILLED, kill
+from mesh.cli.demo_lineage import compare_lineage
 from mesh.cli.demo_quarantine import break_a_message
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
@@ -221,6 +222,11 @@ STEPS = (
         title="Register a product in the catalogue, as its owner and as a stranger",
         command="mesh register products/call_center --as grace",
         act=register_a_product,
+    ),
+    Step(
+        title="Compare what the products read with what they declare",
+        command="mesh lineage --observed",
+        act=compare_lineage,
     ),
     Step(
         title="Write to topics of others, each with its own real secret",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +16,11 @@ from mesh.errors import WrongUse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mesh.cli.observed import Seen
     from mesh.contract.columns import Ref
     from mesh.contract.impact import Impact, Lineage, Touched
     from mesh.contract.lineage import Edge
+    from mesh.contract.observed import Difference
     from mesh.contract.project import Project
 
 __all__ = ["impact", "lineage"]
@@ -24,37 +28,46 @@ __all__ = ["impact", "lineage"]
 
 @click.command()
 @click.argument("name", metavar="[PRODUCT|PORT]", required=False)
+@click.option("--observed", is_flag=True, help="Ask what running products read, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def lineage(app: App, name: str | None, *, as_json: bool) -> None:
+def lineage(app: App, name: str | None, *, observed: bool, as_json: bool) -> None:
     r"""Show who reads which port, and of what each field of a port is made.
 
     Without a name, or with a product's id: which ports go into which product. With a PORT (its
     name, or its contract's id): of which fields of other ports each of its fields is made, read
-    from its SQL. Nothing need run.
+    from its SQL. Nothing need run, but for --observed, which exits with 1 where somebody reads
+    what no descriptor says.
 
     \b
     Example:
       mesh lineage
-      mesh lineage key-ring
+      mesh lineage key-ring --observed
       mesh lineage contracts.contracts --json
     """
+    from mesh.cli.observed import look
     from mesh.contract.impact import trace
 
     found = trace(app.project)
     chosen = chosen_ports(found, name)
-    edges = [each for each in found.edges if is_about(each, chosen)]
+    seen = look(app, found.edges) if observed else None
+    edges = [each for each in (seen or found).edges if is_about(each, chosen)]
+    differing = [each for each in (seen.differences if seen else ()) if is_about(each, chosen)]
     if as_json:
         show_json(
             {
                 "edges": [edge_record(each) for each in edges],
                 "ports": [port_record(found, each) for each in sorted(chosen)],
+                "differences": [{**asdict(each), "text": each.text} for each in differing],
             }
         )
     elif name is None or name in app.project.products:
         show_edges(found.project, edges)
     else:
         show_port(found, *chosen)
+    if not as_json:
+        show_differences(seen, differing)
+    sys.exit(any(each.what == "undeclared" for each in differing))
 
 
 @click.command()
@@ -110,7 +123,7 @@ def chosen_ports(found: Lineage, name: str | None) -> list[str]:
     return [find_contract(found.project, name, with_products=True)]
 
 
-def is_about(edge: Edge, ports: list[str]) -> bool:
+def is_about(edge: Edge | Difference, ports: list[str]) -> bool:
     """Whether an edge goes out of one of *ports*, or into the product of one."""
     return edge.source in ports or edge.target in {each.partition(".")[0] for each in ports}
 
@@ -140,18 +153,30 @@ def port_record(found: Lineage, port: str) -> dict[str, object]:
 
 def show_edges(project: Project, edges: list[Edge]) -> None:
     """Who reads which port."""
+    contracts = project.contracts
     show_table(
-        ("port", "written by", "read by", "fields used"),
+        ("port", "written by", "read by", "known as", "fields used"),
         [
             (
                 each.source,
-                project.writer_of(project.contract(each.source)),
+                project.writer_of(contracts[each.source]) if each.source in contracts else "",
                 each.target,
+                each.kind,
                 len({source for source, _ in each.columns}) or "",
             )
             for each in edges
         ],
     )
+
+
+def show_differences(seen: Seen | None, found: list[Difference]) -> None:
+    """Where declared and observed differ, if it was asked."""
+    for each in found:
+        click.echo(f"{each.what}: {each.text}")
+    if seen and seen.silent:
+        click.echo(f"not running, so not asked: {', '.join(seen.silent)}")
+    if seen and not found:
+        click.echo("what was observed is what is declared")
 
 
 def show_port(found: Lineage, port: str) -> None:

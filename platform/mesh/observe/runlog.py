@@ -49,7 +49,7 @@ class RunLog:
             kept = self.moments()
             if kept and kept[-1].kind == moment.kind == "RUNNING" and kept[-1].run == moment.run:
                 kept.pop()
-            self._write([*kept, moment][-MOST_MOMENTS:])
+            self._write(bounded([*kept, moment]))
 
     @contextmanager
     def run(self, ran: Ran) -> Iterator[None]:
@@ -86,6 +86,15 @@ class RunLog:
         # A full disk is for the storage to wait out.
         with suppress(SettingsError):
             write_private(self._path, text)
+
+
+def bounded(moments: list[Moment]) -> list[Moment]:
+    """The newest, and of the older ones first those that read or wrote something."""
+    kept = list(moments)
+    while len(kept) > MOST_MOMENTS:
+        idle = (n for n, each in enumerate(kept[:-1]) if not each.read and not each.written)
+        kept.pop(next(idle, 0))
+    return kept
 
 
 def read(line: str) -> Moment | None:
