@@ -50,3 +50,5 @@ class Figures:
         for state, count in sorted(states.items()):
             verdicts.add_metric([state], count)
         yield verdicts
+        for collect in self._store.collectors:
+            yield from collect()

@@ -63,7 +63,8 @@ class Book:
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], Seen] = {}
         self._ran: dict[str, datetime] = {}
-        self._traced: tuple[Mapping[str, object], Lineage] | None = None
+        self._traced: Lineage | None = None
+        self.generation = 0
 
     def take(self, event: object, by: str) -> int:
         """Take in an event of the principal *by*; how many inputs it names.
@@ -95,11 +96,10 @@ class Book:
 
     def lineage(self) -> Lineage:
         """What is declared, with its columns; read anew where the products have changed."""
-        project = self._project()
-        key = dict(project.products)
-        if self._traced is None or self._traced[0] != key:
-            self._traced = (key, trace(project))
-        return self._traced[1]
+        project, before = self._project(), self._traced
+        if before is None or before.project.products != project.products:
+            self._traced = before = trace(project, before)
+        return before
 
     def edges(self) -> tuple[Edge, ...]:
         """Every edge, declared, observed or both."""
@@ -148,22 +148,22 @@ class Book:
             raise Refused(f"{by} names more than {MOST_SOURCES} sources: none of it is taken")
 
     def _note(self, sighting: Sighting) -> None:
-        before = self._remember(sighting)
+        before = self._seen.get((sighting.source, sighting.target))
         if before is None or is_newer(sighting, before.last):
-            self._keep(sighting)
+            self._keep(sighting)  # first: what could not be kept is as good as not said
+        self._remember(sighting)
 
-    def _remember(self, sighting: Sighting) -> Seen | None:
-        """Take note of one; what was known before, where it is to be kept anew or is new."""
+    def _remember(self, sighting: Sighting) -> None:
         pair = (sighting.source, sighting.target)
         with self._lock:
             before = self._seen.get(pair)
             if before is None:
                 self._seen[pair] = Seen(first_at=sighting.at, last=sighting)
+                self.generation += 1
             elif sighting.at >= before.last.at:
                 self._seen[pair] = replace(before, last=sighting)
             else:
                 self._seen[pair] = replace(before, first_at=min(before.first_at, sighting.at))
-        return before
 
     def _sightings(self) -> list[Sighting]:
         with self._lock:

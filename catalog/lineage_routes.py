@@ -18,6 +18,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from catalog.answers import Problem
 from catalog.lineage import Book
 from mesh.contract.impact import impact_of
 from mesh.errors import Refused, WrongUse
@@ -28,16 +29,22 @@ __all__ = ["lineage_routes"]
 MAX_BODY_BYTES = 1 << 20
 Check = Callable[[str], str]
 EVENT_BODY: dict[str, Any] = {
+    "security": [{"token": []}],
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"type": "object"}}},
-    }
+    },
 }
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "The token speaks for nobody."},
-    403: {"description": "It says what only another may say."},
-    413: {"description": "Too large for an event."},
-    422: {"description": "It is no OpenLineage 2-0-2 event; the reason is in `detail`."},
+    401: {"model": Problem, "description": "The token speaks for nobody."},
+    403: {"model": Problem, "description": "It says what only another may say."},
+    413: {"model": Problem, "description": "Too large for an event."},
+    422: {"model": Problem, "description": "No OpenLineage 2-0-2 event; `detail` says why."},
+    503: {"model": Problem, "description": "Kafka does not answer."},
+}
+
+NO_FIELD: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "There is no such field."}
 }
 
 
@@ -61,7 +68,7 @@ def lineage_routes(book: Book, check: Check) -> APIRouter:
         """Every edge, declared and observed, and where the two differ."""
         return book.as_document(product)
 
-    @routes.get("/api/v1/impact", responses={422: {"description": "There is no such field."}})
+    @routes.get("/api/v1/impact", responses=NO_FIELD)
     def get_impact(field: str) -> dict[str, object]:
         """What breaks if a field changes, and whom."""
         port, _, name = field.rpartition(".")

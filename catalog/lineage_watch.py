@@ -6,9 +6,10 @@ what is made of an event (`lineage`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from mesh.errors import MeshError
 
 __all__ = ["Watch"]
 
-EVERY_S = 15.0
+EVERY_S = 5.0
 TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 8 << 20
 PATH = "/observability/lineage"
@@ -36,7 +37,7 @@ class Watch:
     ) -> None:
         self._book, self._addresses, self._log = book, addresses, log
         self._transport = transport
-        self._taken: dict[str, set[tuple[str, ...]]] = {}
+        self._taken: dict[str, set[str]] = {}
         self._said: dict[str, str] = {}
 
     def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
@@ -88,17 +89,8 @@ def events_at(client: httpx.Client, url: str) -> list[Any]:
     return events
 
 
-def mark_of(event: Any) -> tuple[str, ...]:
-    """What tells one event from another, read with care: it is not checked yet."""
-    return tuple(parts(event))
-
-
-def parts(event: Any) -> Iterator[str]:
-    """The run, the kind and the time, as far as they are there."""
+def mark_of(event: Any) -> str:
+    """What tells one event from another: all but its time, for a run that rests is as it was."""
     if isinstance(event, dict):
-        run = event.get("run")
-        yield str(run.get("runId")) if isinstance(run, dict) else ""
-        yield str(event.get("eventType"))
-        yield str(event.get("eventTime"))
-    else:
-        yield repr(event)[:100]
+        event = {name: value for name, value in event.items() if name != "eventTime"}
+    return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()

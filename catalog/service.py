@@ -13,6 +13,9 @@ from catalog.api import catalogue_app
 from catalog.bus import Bus
 from catalog.desk import Desk
 from catalog.intake import Domains, Intake
+from catalog.lineage_figures import lineage_figures
+from catalog.lineage_kept import book_of, watching
+from catalog.lineage_routes import lineage_routes
 from catalog.pages.routes import pages_router
 from catalog.shelving import shelves_of
 from catalog.store import Store
@@ -52,16 +55,21 @@ def run_locked(
     asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})
     desk = Desk(store, bus, Domains(asking))
     intake = Intake(endpoint, principal, desk, log)
-    key = public_key(home)
-    pages = pages_router(
-        shelves_of(store), look=lambda name: settings.services.get(name) or home.address(name)
-    )
-    app = catalogue_app(desk, lambda token: check_token(token, key), [pages])
+    check = partial(check_token, key=public_key(home))
+    book = book_of(store, bus, log)
+    store.collectors.append(partial(lineage_figures, book))
+
+    def door(name: str) -> str | None:
+        return settings.services.get(name) or home.address(name)
+
+    pages = pages_router(shelves_of(store, book), look=door)
+    app = catalogue_app(desk, check, [pages, lineage_routes(book, check)])
     server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
     server.start()
     log(f"the catalogue listens at {server.address}, with {len(store.products())} products")
     try:
-        intake.run(stop)
+        with watching(book, store, door, log):
+            intake.run(stop)
     finally:
         server.stop()
         asking.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from catalog.lineage import Book
 from catalog.shelf import Entry, Shelf
 from catalog.store import Store
 from mesh.contract.lineage import declared_edges
@@ -15,23 +16,23 @@ from mesh.contract.lineage import declared_edges
 __all__ = ["shelves_of"]
 
 
-def shelves_of(store: Store) -> Callable[[], Shelf]:
-    """A function that gives the shelf of *store* as it is now."""
+def shelves_of(store: Store, book: Book | None = None) -> Callable[[], Shelf]:
+    """A function that gives the shelf of *store* as it is now, with the lineage of *book*."""
     lock = threading.Lock()
-    made: list[tuple[int, Shelf]] = []
+    made: list[tuple[tuple[int, int], Shelf]] = []
 
     def shelf() -> Shelf:
         with lock:
-            generation = store.generation
+            generation = (store.generation, book.generation if book else 0)
             if not made or made[0][0] != generation:
-                made[:] = [(generation, shelf_of(store))]
+                made[:] = [(generation, shelf_of(store, book))]
             return made[0][1]
 
     return shelf
 
 
-def shelf_of(store: Store) -> Shelf:
-    """Every accepted product, and the edges that their descriptors declare."""
+def shelf_of(store: Store, book: Book | None = None) -> Shelf:
+    """Every accepted product, and the edges that are declared, or were seen by *book*."""
     project = store.project
     return Shelf(
         project=project,
@@ -40,5 +41,5 @@ def shelf_of(store: Store) -> Shelf:
             for id_, each in store.products().items()
             if id_ in project.products
         },
-        edges=declared_edges(project),
+        edges=declared_edges(project) if book is None else book.edges(),
     )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -24,6 +24,9 @@ from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import from_canonical, materialise
 from mesh.contract.project import Project
 from mesh.errors import MeshError
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
 
 __all__ = ["Kept", "Store"]
 
@@ -67,6 +70,8 @@ class Store:
         self._verdicts: dict[str, tuple[Verdict, datetime]] = {}
         self._connection = opened(folder / FILE)
         self.generation = 0
+        # What others add to the catalogue's figures.
+        self.collectors: list[Callable[[], Iterator[GaugeMetricFamily]]] = []
 
     def rebuild(self, bus: Bus, log: Callable[[str], None] = lambda _: None) -> None:
         """Make everything anew from the topics. What cannot be read any more is left out."""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -117,3 +118,44 @@ def test_a_killed_run_is_ended_by_the_next_and_what_it_read_is_still_told(mesh: 
     ]
     assert events[2]["inputs"]
     assert events[-1]["inputs"] == []
+
+
+def catalogue(mesh: Mesh, path: str, **arguments: Any) -> httpx.Response:
+    """Ask the catalogue of the mesh."""
+    address = json.loads((mesh.home / "run" / "catalogue.json").read_text())["address"]
+    method = arguments.pop("method", "GET")
+    return httpx.request(method, f"{address}{path}", timeout=10, **arguments)
+
+
+def edges(mesh: Mesh) -> dict[tuple[str, str], str]:
+    """What the catalogue says of every edge."""
+    found = catalogue(mesh, "/api/v1/lineage").json()
+    return {(each["source"], each["target"]): each["kind"] for each in found["edges"]}
+
+
+def test_the_catalogue_hears_of_products_and_of_others_and_forgets_nothing(mesh: Mesh):
+    declared = ("call-center.finished-calls", PRODUCT)
+    wait_until(lambda: edges(mesh).get(declared) == "both")
+    assert catalogue(mesh, "/api/v1/lineage").json()["differences"] == []
+
+    told_by_ada = {**told(mesh)[-1], "outputs": []}
+    topic = load_project(Path(mesh.settings["MESH_PROJECT"])).contract("call-center.calls").topic
+    told_by_ada["inputs"] = [{"namespace": "kafka://elsewhere:9092", "name": topic}]
+    headers = {"Authorization": f"Bearer {mesh.run('token', '--as', 'ada').strip()}"}
+    sent = {"method": "POST", "json": told_by_ada, "headers": headers}
+    assert catalogue(mesh, "/api/v1/lineage", **sent).status_code == 201
+
+    def is_flagged() -> bool:
+        (found,) = catalogue(mesh, "/api/v1/lineage").json()["differences"]
+        return bool((found["target"], found["what"]) == ("ada", "undeclared"))
+
+    figure = 'mesh_lineage_differences{reader="ada",what="undeclared"} 1.0'
+    assert is_flagged()
+    assert figure in catalogue(mesh, "/metrics").text
+
+    pid = mesh.pids()["catalogue"]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: mesh.pids().get("catalogue") not in (None, pid))
+    wait_until(lambda: mesh.service("catalogue")["state"] == "running")
+    assert is_flagged()
+    assert edges(mesh)[declared] == "both"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -12,7 +12,7 @@ import click
 from mesh.cli import lifecycle
 from mesh.cli.app import App
 from mesh.cli.demo_catalogue import register_a_product
-from mesh.cli.demo_checks import arrived, call_center, check, services
+from mesh.cli.demo_checks import arrived, call_center, check, list_of, seconds, services
 from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_keyring import RECORDS, ask_the_ring
@@ -239,17 +239,3 @@ STEPS = (
         act=refuse_change,
     ),
 )
-
-
-def list_of(document: Mapping[str, object], key: str) -> list[object]:
-    """A list of a JSON document."""
-    value = document[key]
-    return value if isinstance(value, list) else []
-
-
-def seconds(call: Mapping[str, object]) -> int:
-    """Whole seconds from start to end, as Python counts them."""
-    from datetime import datetime
-
-    start, end_ = (datetime.fromisoformat(str(call[k])) for k in ("started_at", "ended_at"))
-    return int((end_ - start).total_seconds())

@@ -9,7 +9,16 @@ from mesh.cli.app import App
 from mesh.cli.status import status_document
 from mesh.errors import DemoFailed
 
-__all__ = ["WAIT_S", "arrived", "call_center", "calls_of", "check", "services"]
+__all__ = [
+    "WAIT_S",
+    "arrived",
+    "call_center",
+    "calls_of",
+    "check",
+    "list_of",
+    "seconds",
+    "services",
+]
 
 WAIT_S = 60.0
 
@@ -46,3 +55,17 @@ def arrived(app: App, count: int) -> bool:
             return True
         time.sleep(0.2)
     return False
+
+
+def list_of(document: Mapping[str, object], key: str) -> list[object]:
+    """A list of a JSON document."""
+    value = document[key]
+    return value if isinstance(value, list) else []
+
+
+def seconds(call: Mapping[str, object]) -> int:
+    """Whole seconds from start to end, as Python counts them."""
+    from datetime import datetime
+
+    start, end_ = (datetime.fromisoformat(str(call[k])) for k in ("started_at", "ended_at"))
+    return int((end_ - start).total_seconds())

@@ -99,16 +99,40 @@ class Impact:
         }
 
 
-def trace(project: Project) -> Lineage:
-    """Of what every port of *project* is made; reads the SQL of all products."""
+def trace(project: Project, before: Lineage | None = None) -> Lineage:
+    """Of what every port of *project* is made; reads the SQL of all products.
+
+    Of a product that is as it was *before*, as are all ports that it reads, nothing is read.
+    """
     reader = PortReader(project)
-    ports = {each.id: reader.columns(each) for each in project.contracts.values()}
+    kept = unchanged(project, before) if before else {}
+    ports = {
+        each.id: kept.get(each.id) or reader.columns(each) for each in project.contracts.values()
+    }
     pairs = columns_by_edge(ports)
     edges = [
         replace(each, columns=tuple(sorted(pairs.get((each.source, each.target), ()))))
         for each in declared_edges(project)
     ]
     return Lineage(project=project, ports=ports, edges=tuple(edges))
+
+
+def unchanged(project: Project, before: Lineage) -> dict[str, PortColumns]:
+    """The ports of products that are the same values as before, and read the same ones."""
+    old, new = before.project.contracts, project.contracts
+    is_same_family = before.project.relations == project.relations
+    return {
+        contract.id: before.ports[contract.id]
+        for product in project.products.values()
+        if before.project.products.get(product.id) is product
+        and all(
+            is_same_family
+            if each.family
+            else old.get(each.contract_id) is new.get(each.contract_id)
+            for each in product.inputs
+        )
+        for contract in product.contracts
+    }
 
 
 def columns_by_edge(

@@ -38,12 +38,11 @@ def declared_edges(project: Project) -> tuple[Edge, ...]:
 
     An input port that stands for all relations is an edge for each of them.
     """
+    relations = [each.id for each in project.relations]
     pairs = {
         (source, product.id)
         for product in project.products.values()
         for port in product.inputs
-        for source in (
-            [each.id for each in project.relations] if port.family else [port.contract_id]
-        )
+        for source in (relations if port.family else [port.contract_id])
     }
     return tuple(Edge(source=source, target=target) for source, target in sorted(pairs))
