@@ -23,6 +23,7 @@ __all__ = ["PRODUCT", "STAGING", "calls", "client", "new_topic", "opened", "regi
 
 ROOT = Path(__file__).parent.parent
 PRODUCT, STAGING, CALLS = "call-center", "call-center.finished-calls", "call-center.calls"
+FINISHED = "finished-calls"
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def opened(backbone: Backbone) -> Iterator[Workbench]:
 
 def calls(count: int) -> pa.Table:
     """So many finished calls of the company's world, as the telephony system says them."""
-    return pa.concat_tables(Telephony().batches(7, count))
+    return pa.concat_tables(each[FINISHED] for each in Telephony().batches(7, count))
 
 
 def client(backbone: Backbone) -> dict[str, Any]:
