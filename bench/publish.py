@@ -34,6 +34,7 @@ from mesh.product.duck import connect_memory
 from mesh.product.envelope import Outgoing, outgoing
 from mesh.product.intake import Checker
 from mesh.product.plan import plan_product, position_topic
+from mesh.product.planned import Planned
 from mesh.product.position import Batch
 from mesh.product.relay import Relay, produce
 from mesh.product.transform import CAUSE
@@ -153,7 +154,7 @@ def outputs(bench: Workbench, count: int) -> tuple[pa.Table, pa.Table]:
     made = []
     for piece in batches(calls(count), BATCH):
         numbered = piece.append_column(CAUSE, pa.array(range(piece.num_rows), pa.int64()))
-        found, failures = plan.events[0].query.run(connect_memory(), numbered)
+        found, failures = plan.events[0].query.run(Planned(connect_memory()), numbered)
         assert not failures  # noqa: S101 - the world's calls are sound
         made.append(found.sort_by(CAUSE))
     causes = pa.table(

@@ -22,6 +22,7 @@ from mesh.contract.project import load_project
 from mesh.contract.types import duckdb_columns
 from mesh.product.causes import CAUSES
 from mesh.product.duck import connect_memory, quoted
+from mesh.product.planned import Planned
 from mesh.product.family import Member
 from mesh.product.plan import Plan, plan_product
 from mesh.product.transform import CAUSE
@@ -80,7 +81,7 @@ def ring(project, members) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def statements(plan: Plan, members: dict[str, Member]) -> Iterator[pa.Table]:
     """What a product's relation ports say of its system's records, each stamped when it came."""
-    memory, came = connect_memory(), 0
+    memory, came = Planned(connect_memory()), 0
     ports = [each for each in plan.events if each.contract.id in members]
     for batch in EVERYTHING[plan.product.id]():
         for name, records in taken_in(batch):

@@ -7,6 +7,7 @@ import pytest
 
 from mesh.errors import InvalidFile
 from mesh.product.duck import connect_memory
+from mesh.product.planned import Planned
 from mesh.product.transform import CAUSE, EventQuery, read_event_query
 
 
@@ -144,7 +145,7 @@ def numbers(*texts: str) -> pa.Table:
 def run(tmp_path, sql: str, batch: pa.Table):
     query = EventQuery(path=tmp_path / "port.sql", sql=sql, input_name="x")
     with connect_memory() as connection:
-        return query.run(connection, batch)
+        return query.run(Planned(connection), batch)
 
 
 def test_a_row_for_which_the_query_fails_does_not_stop_the_others(tmp_path):
@@ -166,7 +167,7 @@ def test_a_query_that_does_not_select_the_cause_is_a_fault_of_the_file(tmp_path)
     query = EventQuery(path=tmp_path / "port.sql", sql="select a from new_x", input_name="x")
 
     with connect_memory() as connection, pytest.raises(InvalidFile, match="select _cause along"):
-        query.run_on_nothing(connection, numbers().schema)
+        query.run_on_nothing(Planned(connection), numbers().schema)
 
 
 def test_a_query_reaches_no_file(tmp_path):

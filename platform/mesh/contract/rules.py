@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mesh.errors import MeshError
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
     from mesh.contract.model import Contract, Rule
 
-__all__ = ["Fitted", "Violation", "check", "fit", "quoted"]
+__all__ = ["Executor", "Fitted", "Violation", "check", "fit", "quoted"]
 
 _LONGEST_QUOTE = 40
 
@@ -34,6 +33,13 @@ class Violation:
     field: str | None
     rule: str
     reason: str
+
+
+class Executor(Protocol):
+    """What runs a statement: a DuckDB connection, or what stands for one."""
+
+    def execute(self, query: str, /) -> Any:
+        """Run *query*; what has `fetchall`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +62,7 @@ def fit(table: pa.Table, contract: Contract) -> Fitted:
     return fit_table(table, contract)
 
 
-def check(
-    connection: duckdb.DuckDBPyConnection, relation: str, contract: Contract
-) -> list[Violation]:
+def check(connection: Executor, relation: str, contract: Contract) -> list[Violation]:
     """Return what the rows of *relation* (numbered by its column `_row`) break of the rules.
 
     A rule that is null for a row is kept; one that cannot be computed for it is broken.

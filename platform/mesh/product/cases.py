@@ -28,6 +28,7 @@ from mesh.contract.yamlfile import YamlFile, read_yaml
 from mesh.errors import InvalidFile
 from mesh.product.duck import connect_memory, quoted
 from mesh.product.plan import Output, Plan, StateOutput
+from mesh.product.planned import Planned
 from mesh.product.transform import CAUSE, Failure
 
 __all__ = ["Outcome", "run_cases"]
@@ -131,7 +132,7 @@ def run_event(
 ) -> tuple[pa.Table, list[Failure]]:
     """What an event port makes of rows, in their order."""
     causes = pa.array(range(arrived.num_rows), pa.int64())
-    made, failures = output.query.run(connection, arrived.append_column(CAUSE, causes))
+    made, failures = output.query.run(Planned(connection), arrived.append_column(CAUSE, causes))
     return made.sort_by(CAUSE), failures
 
 

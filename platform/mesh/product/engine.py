@@ -20,6 +20,7 @@ from mesh.product.intake import Arrival, Checker
 from mesh.product.made import Made, with_keys
 from mesh.product.outbox import no_messages, too_large
 from mesh.product.plan import Input, Output, Plan, StateOutput
+from mesh.product.planned import Planned
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.publishers import publisher, rejector
 from mesh.product.rejection import Rejection, of_failures, of_size, refused
@@ -43,7 +44,7 @@ class Engine:
         self._plan = plan
         self._storage = storage
         self.checker = Checker()
-        self._memory = connect_memory()
+        self._memory = Planned(connect_memory())
         self._publishers = {
             each.contract.id: publisher(each.contract, registry) for each in plan.events
         }

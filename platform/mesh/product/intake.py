@@ -26,6 +26,7 @@ from mesh.product.causes import causes_of
 from mesh.product.duck import connect_memory
 from mesh.product.outbox import LARGEST_MESSAGE
 from mesh.product.plan import Input
+from mesh.product.planned import Planned
 from mesh.product.rejection import Fault, Rejection, of_messages
 from mesh.product.retry import Ask
 from mesh.product.state_input import names_no_row
@@ -66,6 +67,7 @@ class Checker:
 
     def __init__(self) -> None:
         self._connection = connect_memory()
+        self._planned = Planned(self._connection)
 
     def check(self, rows: pa.Table, contract: Contract) -> tuple[pa.Table, list[Violation]]:
         """The rows that keep *contract*, in its types, and why the others do not.
@@ -79,11 +81,9 @@ class Checker:
         good = fitted.table.append_column(CAUSE, causes.take(kept) if fitted.violations else causes)
         if not contract.rules or not good.num_rows:
             return good, fitted.violations
-        self._connection.register("_checked", good.append_column("_row", kept))
-        try:
-            broken = check(self._connection, "_checked", contract)
-        finally:
-            self._connection.unregister("_checked")
+        relation = f"_checked {contract.id}"
+        with self._planned.holding(relation, good.append_column("_row", kept)):
+            broken = check(self._planned, relation, contract)
         if not broken:
             return good, fitted.violations
         bad = pa.array(sorted({each.row for each in broken}), pa.int64())

@@ -29,11 +29,15 @@ from mesh.product.duck import (
 )
 from mesh.product.offsets import merged
 from mesh.product.outbox import OUTBOX
+from mesh.product.planned import Planned
 from mesh.product.position import Batch, Offsets, Position, offsets_from
 from mesh.product.rejection import Rejection
 from mesh.product.tables import settle
 
 __all__ = ["Storage"]
+
+# Of an outbox whose rows are published, before its room is taken back.
+SPENT_BYTES = 1024 * 1024
 
 
 class Storage:
@@ -42,6 +46,7 @@ class Storage:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self.connection, self.path = connection, path
         self._readers: list[duckdb.DuckDBPyConnection] = []
+        self._planned, self._spent = Planned(connection), 0
         seq, offsets = connection.execute("select seq, offsets from mesh.state").fetchall()[0]
         self.seq = int(seq)
         self.offsets: Offsets = offsets_from(json.loads(offsets))
@@ -91,8 +96,11 @@ class Storage:
             with transaction(self.connection):
                 self._prune()
                 yield
-        except duckdb.Error as error:
-            raise batch_error(self.path, error) from error
+        except BaseException as error:
+            self._planned.forget()
+            if isinstance(error, duckdb.Error):
+                raise batch_error(self.path, error) from error
+            raise
         self._pruned = self.published
 
     def prune(self) -> None:
@@ -105,13 +113,11 @@ class Storage:
         """Append *rows*, by column name."""
         if not rows.num_rows:
             return
-        self.connection.register("_rows", rows)
-        try:
-            self.connection.execute(
-                f"insert into {quoted(schema)}.{quoted(table)} by name select * from _rows"
-            )
-        finally:
-            self.connection.unregister("_rows")
+        # A relation of its own, since the plan knows the columns.
+        relation, place = f"_rows {schema}.{table}", f"{quoted(schema)}.{quoted(table)}"
+        with self._planned.holding(relation, rows):
+            sql = f"insert into {place} by name select * from {quoted(relation)}"
+            self._planned.execute(sql)
 
     def save(self, outbox: pa.Table, offsets: Offsets, after: Batch | None = None) -> Batch:
         """Put *outbox* and the new *offsets* into the open transaction; the batch they make.
@@ -126,6 +132,7 @@ class Storage:
         if outbox.num_rows:
             numbers = pa.array(range(start + 1, seq + 1), pa.int64())
             self.insert("mesh", "outbox", outbox.append_column("seq", numbers))
+            self._spent += outbox.nbytes
         text = json.dumps(batch.offsets)
         self.connection.execute("update mesh.state set seq = ?, offsets = ?", [seq, text])
         self.connection.execute("insert into mesh.batches values (?, ?, ?)", [batch.id, seq, text])
@@ -230,9 +237,11 @@ class Storage:
         """Drop what is published, inside the transaction that was opened for a batch."""
         if self.published is None:
             return
-        if self.published.seq == self.seq:
-            # A table emptied by DELETE keeps what it held until all of a row group is gone.
+        if self.published.seq == self.seq and self._spent > SPENT_BYTES:
+            # A table emptied by DELETE keeps what it held until all of a row group is gone; one
+            # that is made anew has all statements planned anew.
             self.connection.execute(OUTBOX_TABLE)
+            self._spent = 0
         else:
             self.connection.execute("delete from mesh.outbox where seq <= ?", [self.published.seq])
         self.connection.execute(

@@ -17,6 +17,7 @@ import pyarrow as pa
 from mesh.contract.faults import Fault
 from mesh.errors import InvalidFile, MeshError
 from mesh.product.event_lint import NotAQuery, faults_of, parse, tables_of
+from mesh.product.planned import Planned
 
 __all__ = [
     "CAUSE",
@@ -53,9 +54,7 @@ class EventQuery:
         """The relation of the batch's rows that the query reads."""
         return NEW + self.input_name
 
-    def run(
-        self, connection: duckdb.DuckDBPyConnection, batch: pa.Table
-    ) -> tuple[pa.Table, list[Failure]]:
+    def run(self, connection: Planned, batch: pa.Table) -> tuple[pa.Table, list[Failure]]:
         """The rows that *batch* (the input's columns and `_cause`) becomes, in no fixed order.
 
         A row for which the query fails is set aside: it must not stop the next. *connection*
@@ -79,7 +78,7 @@ class EventQuery:
         second, failed_second = self.run(connection, batch.slice(half))
         return pa.concat_tables([first, second]), [*failed_first, *failed_second]
 
-    def run_on_nothing(self, connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> pa.Table:
+    def run_on_nothing(self, connection: Planned, schema: pa.Schema) -> pa.Table:
         """The query's empty result over no rows of *schema*.
 
         Raises `InvalidFile` where it fails even so, or does not select `_cause` along.
@@ -94,13 +93,10 @@ class EventQuery:
             raise InvalidFile([fault(self.path, problem, remedy)])
         return result
 
-    def _run(self, connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> pa.Table:
-        connection.register(self.relation, batch)
-        try:
+    def _run(self, connection: Planned, batch: pa.Table) -> pa.Table:
+        with connection.holding(self.relation, batch):
             # Not as a whole: of one message, a query may make more than there is memory for.
-            return bounded(connection.sql(self.sql).to_arrow_reader(READ_ROWS))
-        finally:
-            connection.unregister(self.relation)
+            return bounded(connection.execute(self.sql).to_arrow_reader(READ_ROWS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,69 @@
+"""SQL over rows in Arrow, planned once: of a small batch, planning takes more than computing.
+
+    planned = Planned(connect_memory())
+    with planned.holding("new_calls", rows):
+        result = planned.execute("select call_id from new_calls").to_arrow_table()
+
+A relation stays registered, and DuckDB asks for its rows each time that a statement runs.
+Not here: what the statements are, and their transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+__all__ = ["Planned"]
+
+
+class Planned:
+    """Runs statements on one connection, each of them again and again."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._held: dict[str, Held] = {}
+        self._names: dict[str, str] = {}
+
+    @contextmanager
+    def holding(self, relation: str, rows: pa.Table) -> Iterator[None]:
+        """For the time of a block, *relation* is *rows*; else it is empty."""
+        held = self._held.get(relation)
+        # A plan takes the bytes for what they were when it was made.
+        if held is None or not held.nothing.schema.equals(rows.schema):
+            held = Held(rows.schema)
+            self._names.clear()
+            self.connection.register(relation, held)
+            self._held[relation] = held
+        held.rows = rows
+        try:
+            yield
+        finally:
+            held.rows = held.nothing
+
+    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        """Run one statement without parameters; the connection, to fetch its result from."""
+        name = self._names.get(sql)
+        if name is None:
+            # In place of what had the name before, if anything.
+            name = f"planned_{len(self._names)}"
+            self.connection.execute(f"prepare {name} as {sql}")
+            self._names[sql] = name
+        return self.connection.execute(f"execute {name}")
+
+    def forget(self) -> None:
+        """Begin anew: a transaction that is rolled back takes its relations with it."""
+        self._held.clear()
+        self._names.clear()
+
+
+class Held:
+    """Rows that DuckDB asks for by the Arrow PyCapsule interface; all have one schema."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.nothing = self.rows = schema.empty_table()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.rows.__arrow_c_stream__(requested_schema)
