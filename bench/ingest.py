@@ -89,7 +89,7 @@ def ours(bench: Workbench, path: Path, count: int) -> float:
     storage = Storage.open(path, plan.tables)
     engine = Engine(plan, storage, bench.registry)
     source = plan.inputs[0]
-    intake = Intake(source, bench.registry, engine.checker)
+    intake = Intake(source, bench.registry, engine.checker, is_traced=False)
     inputs = Inputs(bench.backbone.endpoint, bench.principal(PRODUCT), [source.contract], {})
     try:
         began = time.perf_counter()

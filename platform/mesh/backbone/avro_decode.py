@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mesh.backbone.avro_columns import read
 from mesh.backbone.avro_cursor import PAD, Cursor, pad
@@ -44,37 +45,44 @@ class Decoder:
         self._schema = table_schema(self._record)
         self._is_columnar = not _has_list_in_list(self._record, inside=False)
 
-    def decode(self, payloads: Sequence[bytes]) -> Decoded:
-        """Return the rows that *payloads* (without the five bytes of framing) are, in order."""
+    def decode(self, payloads: Sequence[bytes] | pa.Array, skip: int = 0) -> Decoded:
+        """Return the rows that *payloads* are, in order; *skip* bytes of framing stand before each.
+
+        None of *payloads* is null.
+        """
         tables, good, bad = [self._schema.empty_table()], list[int](), list[tuple[int, str]]()
         for start, stop in _parts(payloads):
-            part = self._decode_part(payloads[start:stop])
+            found = payloads[start:stop]
+            array = found if isinstance(found, pa.Array) else pa.array(found, pa.binary())
+            part = self._decode_part(array, skip)
             tables.append(part.table)
             good += [start + position for position in part.good] if start else part.good
             bad += [(start + position, reason) for position, reason in part.bad]
         return Decoded(table=pa.concat_tables(tables), good=good, bad=bad)
 
-    def _decode_part(self, payloads: Sequence[bytes]) -> Decoded:
+    def _decode_part(self, payloads: pa.Array, skip: int) -> Decoded:
         count = len(payloads)
         table, is_done = self._schema.empty_table(), np.zeros(count, np.bool_)
         if self._is_columnar:
-            table, is_done = self._columnar(payloads)
+            table, is_done = self._columnar(payloads, skip)
             if is_done.all():
                 return Decoded(table=table, good=list(range(count)), bad=[])
         rows: dict[int, dict[str, object]] = {}
         bad: list[tuple[int, str]] = []
         for position in np.flatnonzero(~is_done).tolist():
             try:
-                rows[position] = read_row(self._record, payloads[position])
+                rows[position] = read_row(self._record, payloads[position].as_py()[skip:])
             except Damaged as damaged:
                 bad.append((position, str(damaged)))
         return self._merged(table, np.flatnonzero(is_done), rows, bad)
 
-    def _columnar(self, payloads: Sequence[bytes]) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
-        joined = pa.array(payloads, pa.binary())
-        bounds = np.frombuffer(joined.buffers()[1], np.int32)[: len(payloads) + 1].astype(np.int64)
-        data = pad(np.frombuffer(joined.buffers()[2] or b"", np.uint8)[: bounds[-1]])
-        cursor = Cursor(data, bounds[:-1] + PAD, bounds[1:] + PAD)
+    def _columnar(self, payloads: pa.Array, skip: int) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+        _, offsets, joined = payloads.buffers()
+        bounds = np.frombuffer(offsets, np.int32)[payloads.offset :][: len(payloads) + 1]
+        first, last = int(bounds[0]), int(bounds[-1])
+        data = pad(np.frombuffer(joined or b"", np.uint8)[first:last])
+        ends = bounds.astype(np.int64) - first + PAD
+        cursor = Cursor(data, ends[:-1] + skip, ends[1:])
         columns = [read(node, cursor) for node in self._record.children]
         is_done = ~cursor.marked & (cursor.at == cursor.end)
         table = pa.Table.from_arrays(columns, schema=self._schema)
@@ -95,18 +103,20 @@ class Decoder:
         return Decoded(table=table, good=places.tolist(), bad=bad)
 
 
-def _parts(payloads: Sequence[bytes]) -> list[tuple[int, int]]:
+def _parts(payloads: Sequence[bytes] | pa.Array) -> list[tuple[int, int]]:
     """Cut the batch so that no buffer comes near 2 GiB, where Arrow's offsets end."""
-    if len(payloads) <= _MOST_ROWS and sum(map(len, payloads)) <= _MOST_BYTES:
-        return [(0, len(payloads))] if payloads else []
-    parts, start, size = [], 0, 0
-    for position, payload in enumerate(payloads):
-        size += len(payload)
-        if position > start and (size > _MOST_BYTES or position - start >= _MOST_ROWS):
+    is_array = isinstance(payloads, pa.Array)
+    sizes = pc.binary_length(payloads).to_pylist() if is_array else list(map(len, payloads))
+    if len(sizes) <= _MOST_ROWS and sum(sizes) <= _MOST_BYTES:
+        return [(0, len(sizes))] if sizes else []
+    parts, start, total = [], 0, 0
+    for position, size in enumerate(sizes):
+        total += size
+        if position > start and (total > _MOST_BYTES or position - start >= _MOST_ROWS):
             parts.append((start, position))
-            start, size = position, len(payload)
-    if start < len(payloads):
-        parts.append((start, len(payloads)))
+            start, total = position, size
+    if start < len(sizes):
+        parts.append((start, len(sizes)))
     return parts
 
 

@@ -12,12 +12,17 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from mesh.backbone.keys import keys
 
 __all__ = [
     "CE_ID",
     "CE_SUBJECT",
     "CE_TIME",
+    "HEADER_BYTES",
     "SALT",
     "SALT_BYTES",
     "TRACEPARENT",
@@ -26,6 +31,7 @@ __all__ = [
     "frame",
     "header",
     "keys",
+    "schema_ids",
     "unframe",
 ]
 
@@ -37,6 +43,7 @@ SALT = "salt"
 SALT_BYTES = 32
 
 _HEADER = struct.Struct(">bI")
+HEADER_BYTES = _HEADER.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,20 @@ def unframe(value: bytes) -> tuple[int, bytes] | Unreadable:
             f"the message starts with byte {value[0]:#04x}, not 0x00: it names no schema"
         )
     return schema_id, value[_HEADER.size :]
+
+
+def schema_ids(values: pa.Array) -> npt.NDArray[np.int64]:
+    """The schema's id of each of many message values, -1 where `unframe` says why it has none."""
+    ids = np.full(len(values), -1, np.int64)
+    if not len(values):
+        return ids
+    bounds = np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
+    data = np.frombuffer(values.buffers()[2] or b"", np.uint8)
+    is_long = np.diff(bounds) >= HEADER_BYTES
+    heads = data[bounds[:-1][is_long][:, None].astype(np.int64) + np.arange(HEADER_BYTES)]
+    found = np.ascontiguousarray(heads[:, 1:]).view(">u4")[:, 0].astype(np.int64)
+    ids[is_long] = np.where(heads[:, 0] == 0, found, -1)
+    return ids
 
 
 def cloud_event_headers(source: str, type_: str) -> list[tuple[str, bytes]]:

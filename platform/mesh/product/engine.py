@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 
 from mesh.backbone.registry import Registry
 from mesh.product.causes import CAUSES
-from mesh.product.duck import connect_memory, quoted
+from mesh.product.duck import quoted
 from mesh.product.erasure import erase, tombstones
 from mesh.product.fanout import check_fan_out
 from mesh.product.intake import Arrival, Checker
 from mesh.product.made import Made, with_keys
 from mesh.product.outbox import no_messages, too_large
 from mesh.product.plan import Input, Output, Plan, StateOutput
-from mesh.product.planned import Planned
 from mesh.product.position import Batch, Offsets, Position
 from mesh.product.publishers import publisher, rejector
 from mesh.product.rejection import Rejection, of_failures, of_size, refused
@@ -44,7 +43,6 @@ class Engine:
         self._plan = plan
         self._storage = storage
         self.checker = Checker()
-        self._memory = Planned(connect_memory())
         self._publishers = {
             each.contract.id: publisher(each.contract, registry) for each in plan.events
         }
@@ -160,7 +158,7 @@ class Engine:
     def _make(self, output: Output, arrival: Arrival) -> Made:
         """Run one port's query over what arrived, outside every transaction."""
         contract, causes = output.contract, arrival.causes
-        found, failures = output.query.run(self._memory, arrival.rows)
+        found, failures = output.query.run(self.checker.planned, arrival.rows)
         # A fixed order, so that ids do not depend on how DuckDB cut the work.
         keys = [(each.name, "ascending") for each in contract.key_fields]
         found = found.sort_by([(CAUSE, "ascending"), *keys])

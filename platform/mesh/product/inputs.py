@@ -126,12 +126,14 @@ class Inputs:
         where no broker answers; then what was drained since the last batch is lost to us.
         """
         batch: dict[str, list[Message]] = {}
-        events: list[Message] = []
-        for message in self._fetch(timeout_s):
-            if message.error() is None:
-                batch.setdefault(str(message.topic()), []).append(message)
-            else:
-                events.append(message)
+        messages = self._fetch(timeout_s)
+        events = [message for message in messages if message.error() is not None]
+        if events:
+            messages = [message for message in messages if message.error() is None]
+        topics = [str(message.topic()) for message in messages]
+        for topic in dict.fromkeys(topics):
+            found = zip(messages, topics, strict=True)
+            batch[topic] = [message for message, its in found if its == topic]
         for topic, partitions in self.next_offsets(batch).items():
             self._next[topic].update(partitions)
         for event in events:

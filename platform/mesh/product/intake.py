@@ -15,34 +15,26 @@ import pyarrow.compute as pc
 from confluent_kafka import Message
 
 from mesh.backbone.avro import Decoder, project
-from mesh.backbone.keys import is_text, keys
+from mesh.backbone.keys import keys
 from mesh.backbone.registry import Registry
-from mesh.backbone.wire import Unreadable, unframe
+from mesh.backbone.wire import HEADER_BYTES, Unreadable
 from mesh.contract.model import Contract
 from mesh.contract.rules import Violation, check, fit
 from mesh.contract.types import arrow_schema
 from mesh.errors import BackboneError, Unreachable
 from mesh.product.causes import causes_of
 from mesh.product.duck import connect_memory
-from mesh.product.outbox import LARGEST_MESSAGE
-from mesh.product.plan import Input
+from mesh.product.payloads import KEY, MESSAGE, Deletion, Group, deletions_in, groups_in
+from mesh.product.plan import Input, Plan
 from mesh.product.planned import Planned
 from mesh.product.rejection import Fault, Rejection, of_messages
 from mesh.product.retry import Ask
 from mesh.product.state_input import names_no_row
 from mesh.product.transform import CAUSE
 
-__all__ = ["Arrival", "Checker", "Deletion", "Intake"]
+__all__ = ["Arrival", "Checker", "Deletion", "Intake", "intakes_of"]
 
-MESSAGE, KEY, SCHEMA, IDENTIFIER = "message", "key", "schema", "identifier"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
-    """A tombstone: the row with *key*, if it came before message *cause*, is to go."""
-
-    cause: int
-    key: bytes
+SCHEMA, IDENTIFIER = "schema", "identifier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +59,8 @@ class Checker:
 
     def __init__(self) -> None:
         self._connection = connect_memory()
-        self._planned = Planned(self._connection)
+        # For queries of rows that are not stored yet, too.
+        self.planned = Planned(self._connection)
 
     def check(self, rows: pa.Table, contract: Contract) -> tuple[pa.Table, list[Violation]]:
         """The rows that keep *contract*, in its types, and why the others do not.
@@ -82,8 +75,8 @@ class Checker:
         if not contract.rules or not good.num_rows:
             return good, fitted.violations
         relation = f"_checked {contract.id}"
-        with self._planned.holding(relation, good.append_column("_row", kept)):
-            broken = check(self._planned, relation, contract)
+        with self.planned.holding(relation, good.append_column("_row", kept)):
+            broken = check(self.planned, relation, contract)
         if not broken:
             return good, fitted.violations
         bad = pa.array(sorted({each.row for each in broken}), pa.int64())
@@ -105,8 +98,11 @@ class Checker:
 class Intake:
     """Reads the messages of one input port."""
 
-    def __init__(self, source: Input, registry: Registry, checker: Checker) -> None:
-        self.source = source
+    def __init__(
+        self, source: Input, registry: Registry, checker: Checker, *, is_traced: bool = True
+    ) -> None:
+        """Read messages of *source*, which name the trace of each row only if it *is_traced*."""
+        self.source, self._is_traced = source, is_traced
         self._registry = registry
         self._checker = checker
         self._empty = (
@@ -124,8 +120,10 @@ class Intake:
         Raises `Unreachable` while a schema is not known here and the registry is away.
         """
         faults: dict[int, Fault] = {}
-        deletions, groups = sorted_out(messages, faults)
-        tables = [self._decoded(schema_id, group, faults) for schema_id, group in groups.items()]
+        found = pa.array([message.key() for message in messages], pa.binary())
+        values = pa.array([message.value() for message in messages], pa.binary())
+        deletions = deletions_in(found, values, faults)
+        tables = [self._decoded(group, faults) for group in groups_in(found, values, faults)]
         arrived = pa.concat_tables([self._empty, *tables])
         if len(tables) > 1:
             arrived = arrived.sort_by(CAUSE)
@@ -133,7 +131,8 @@ class Intake:
         for each in violations:
             fault = Fault(field=each.field, rule=each.rule, reason=each.reason)
             faults.setdefault(arrived[CAUSE][each.row].as_py(), fault)
-        rows, causes = self._keyed(rows, messages, faults), causes_of(messages)
+        rows = self._keyed(rows, found, faults)
+        causes = causes_of(messages, is_traced=self._is_traced)
         if self.source.member is not None:
             rows, misfits = self.source.member.take(rows, causes)
             for misfit in misfits:
@@ -147,12 +146,9 @@ class Intake:
             rejections=tuple(of_messages(messages, faults)),
         )
 
-    def _keyed(
-        self, rows: pa.Table, messages: Sequence[Message], faults: dict[int, Fault]
-    ) -> pa.Table:
+    def _keyed(self, rows: pa.Table, found: pa.Array, faults: dict[int, Fault]) -> pa.Table:
         """The rows whose message has their key; by another, no tombstone would find them."""
         contract = self.source.contract
-        found = pa.array([message.key() for message in messages], pa.binary())
         causes = rows[CAUSE].combine_chunks()
         same = pc.equal(found.take(causes), keys(rows.drop_columns([CAUSE]), contract))
         same = pc.fill_null(same, False)
@@ -163,28 +159,25 @@ class Intake:
         faults.update(dict.fromkeys(causes.filter(pc.invert(same)).to_pylist(), fault))
         return rows.filter(same)
 
-    def _decoded(
-        self, schema_id: int, group: list[tuple[int, bytes]], faults: dict[int, Fault]
-    ) -> pa.Table:
+    def _decoded(self, group: Group, faults: dict[int, Fault]) -> pa.Table:
         """The rows of messages of one writer's schema; what is none goes to *faults*."""
-        decoder = self._decoder(schema_id)
+        decoder = self._decoder(group.schema_id)
         if isinstance(decoder, Unreadable):
-            reason = decoder.reason
-            unknown = Fault(field=None, rule=SCHEMA, reason=reason)
-            faults.update({index: unknown for index, _ in group})
+            unknown = Fault(field=None, rule=SCHEMA, reason=decoder.reason)
+            faults.update(dict.fromkeys(group.places.tolist(), unknown))
             return self._empty
-        decoded = decoder.decode([payload for _, payload in group])
+        decoded = decoder.decode(group.values, skip=HEADER_BYTES)
         for position, reason in decoded.bad:
-            faults[group[position][0]] = Fault(field=None, rule=MESSAGE, reason=reason)
+            faults[int(group.places[position])] = Fault(field=None, rule=MESSAGE, reason=reason)
         if not decoded.good:
             return self._empty
+        places = group.places[decoded.good] if decoded.bad else group.places
         rows = project(decoded.table, self.source.contract)
         if isinstance(rows, Unreadable):
             misfit = Fault(field=None, rule=SCHEMA, reason=rows.reason)
-            faults.update({group[position][0]: misfit for position in decoded.good})
+            faults.update(dict.fromkeys(places.tolist(), misfit))
             return self._empty
-        causes = pa.array([group[position][0] for position in decoded.good], pa.int64())
-        return rows.append_column(CAUSE, causes)
+        return rows.append_column(CAUSE, pa.array(places, pa.int64()))
 
     def _decoder(self, schema_id: int) -> Decoder | Unreadable:
         """The decoder for the writer's schema, or why there is none."""
@@ -203,30 +196,13 @@ class Intake:
         return self._decoders[schema_id]
 
 
-def sorted_out(
-    messages: Sequence[Message], faults: dict[int, Fault]
-) -> tuple[list[Deletion], dict[int, list[tuple[int, bytes]]]]:
-    """Tombstones, and payloads by the schema that they name; what is neither goes to *faults*."""
-    deletions: list[Deletion] = []
-    groups: dict[int, list[tuple[int, bytes]]] = {}
-    for index, message in enumerate(messages):
-        value, key = message.value(), message.key()
-        # A tombstone's length is 0, so neither it nor its message is tested for truth.
-        if value is None:
-            if key is not None and is_text(key):
-                deletions.append(Deletion(cause=index, key=key))
-            else:
-                reason = "a tombstone must name its row by the message's key, as UTF-8 text"
-                faults[index] = Fault(field=None, rule=KEY, reason=reason)
-            continue
-        if len(value) + len(key or b"") > LARGEST_MESSAGE:
-            reason = f"the message is larger than {LARGEST_MESSAGE} bytes"
-            faults[index] = Fault(field=None, rule="size", reason=reason)
-            continue
-        framed = unframe(value)
-        if isinstance(framed, Unreadable):
-            faults[index] = Fault(field=None, rule=MESSAGE, reason=framed.reason)
-            continue
-        schema_id, payload = framed
-        groups.setdefault(schema_id, []).append((index, payload))
-    return deletions, groups
+def intakes_of(plan: Plan, registry: Registry, checker: Checker) -> list[Intake]:
+    """The readers of all inputs of *plan*.
+
+    A message of an event port names the trace of what it comes from, one of a state port that of
+    the newest of its batch.
+    """
+    return [
+        Intake(each, registry, checker, is_traced=bool(plan.outputs_of(each)))
+        for each in plan.inputs
+    ]

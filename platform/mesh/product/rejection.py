@@ -125,7 +125,7 @@ class Rejector:
 def of_messages(messages: Sequence[Message], faults: Mapping[int, Fault]) -> list[Rejection]:
     """Rejections of the *messages* that have a fault by their number, in order, as they came."""
     bad = [messages[number] for number in sorted(faults)]
-    times = causes_of(bad)["time"].to_pylist()
+    times = causes_of(bad, is_traced=False)["time"].to_pylist()
     return [
         Rejection(
             topic=message.topic() or "",

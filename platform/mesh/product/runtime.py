@@ -23,7 +23,7 @@ from mesh.product.failpoints import reach
 from mesh.product.family_watch import FamilyWatch
 from mesh.product.fanout import taken_in
 from mesh.product.inputs import Inputs
-from mesh.product.intake import Arrival, Intake
+from mesh.product.intake import Arrival, Intake, intakes_of
 from mesh.product.life import Life
 from mesh.product.listener import Listener
 from mesh.product.mending import Mending
@@ -179,9 +179,8 @@ class Runtime:
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
             self._engine.states.listener = self.listener
-            checker = self._engine.checker
-            intakes = [Intake(each, self._registry, checker) for each in self.plan.inputs]
-            self._intakes = by_topic(intakes)
+            found = intakes_of(self.plan, self._registry, self._engine.checker)
+            self._intakes = by_topic(found)
         if not self._beacon.claim(self._stop.is_set):
             return None
         position = self._relay.open(self._stop.is_set)
