@@ -25,11 +25,9 @@ def total(planned: Planned, rows: pa.Table) -> object:
 
 
 def test_a_statement_sees_the_rows_that_are_held_when_it_runs(planned):
-    assert [total(planned, pa.table({"a": found})) for found in ([1, 2], [3], [4, 5, 6])] == [
-        3,
-        3,
-        15,
-    ]
+    found = [total(planned, pa.table({"a": each})) for each in ([1, 2], [3], [4, 5, 6])]
+
+    assert found == [3, 3, 15]
 
 
 def test_rows_of_another_type_are_never_read_as_those_before(planned):
@@ -69,3 +67,13 @@ def test_a_statement_that_fails_for_some_rows_does_not_for_others(planned):
             planned.execute(sql).fetchall()
         with planned.holding("the rows", pa.table({"a": [1]})):
             assert planned.execute(sql).fetchall() == [(1,)]
+
+
+def test_values_are_taken_as_they_are(planned):
+    planned.connection.execute("create table kept (a bigint, t varchar)")
+    given = [(1, "it's"), (-(2**62), "'); drop table kept; --"), (0, "ü\n$1")]
+
+    for number, text in given:
+        planned.execute("insert into kept values ($1, $2)", number, text)
+
+    assert planned.connection.execute("from kept").fetchall() == given

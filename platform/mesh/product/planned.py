@@ -43,15 +43,17 @@ class Planned:
         finally:
             held.rows = held.nothing
 
-    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
-        """Run one statement without parameters; the connection, to fetch its result from."""
+    def execute(self, sql: str, *values: int | str) -> duckdb.DuckDBPyConnection:
+        """Run one statement with *values* for $1, $2, …; the connection, to fetch from."""
         name = self._names.get(sql)
         if name is None:
             # In place of what had the name before, if anything.
             name = f"planned_{len(self._names)}"
             self.connection.execute(f"prepare {name} as {sql}")
             self._names[sql] = name
-        return self.connection.execute(f"execute {name}")
+        # DuckDB takes them here as text of SQL alone.
+        given = ", ".join(map(literal, values))
+        return self.connection.execute(f"execute {name}({given})" if given else f"execute {name}")
 
     def forget(self) -> None:
         """Begin anew: a transaction that is rolled back takes its relations with it."""
@@ -67,3 +69,8 @@ class Held:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.rows.__arrow_c_stream__(requested_schema)
+
+
+def literal(value: int | str) -> str:
+    """*value* as SQL has it."""
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

@@ -32,6 +32,7 @@ from mesh.product.pause import Pause, Rest
 from mesh.product.plan import Plan, position_topic
 from mesh.product.position import Batch
 from mesh.product.progress import Progress
+from mesh.product.publishing import Publishing
 from mesh.product.quarantine import Quarantine
 from mesh.product.recovery import another, no_position
 from mesh.product.relay import Relay, RelayFailed
@@ -77,10 +78,11 @@ class Runtime:
         self._inputs: Inputs | None = None
         self._intakes: dict[str, Intake | Retries] = {}
         self._retries = {each.retry_topic for each in plan.replayable}
-        self._has_published = False
+        self._is_steady = False
         self._stop = threading.Event()
         self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets, log=log)
+        self._publishing = Publishing(self.patience, storage, self.progress.ran.published)
         self.pause = pause or Pause()
         self._rest = Rest(self.pause, self._open_inputs, self.progress.report)
         self.watch: FamilyWatch | None = None
@@ -92,7 +94,7 @@ class Runtime:
         Raises `StorageError` and the like for what does not pass by itself, `NoRoom` where the
         storage must be opened anew.
         """
-        self._stop = stop
+        self._stop, self._is_steady = stop, True
         try:
             while not stop.is_set():
                 try:
@@ -122,8 +124,12 @@ class Runtime:
                 self._close_inputs()
                 self._inputs = self._start()
                 return 0
-            return self._take_in(self._inputs, timeout_s)
+            count = self._take_in(self._inputs, timeout_s)
+            if not (self._is_steady and count):
+                self._publishing.settle()
+            return count
         except BaseException:
+            self._publishing.abandon()
             # What was drained and not committed is read again from the storage's offsets.
             self._close_inputs()
             if self._engine is not None:
@@ -133,6 +139,7 @@ class Runtime:
     def close(self) -> None:
         """Let go of Kafka and the registry; the storage is the caller's."""
         self._close_inputs()
+        self._publishing.close()
         self._rest.close()
         self._relay.close()
         self._registry.close()
@@ -143,6 +150,7 @@ class Runtime:
         self._running_engine().retention.prune()
         drained = inputs.drain(timeout_s)
         if not drained:
+            self._publishing.settle()
             self._storage.prune()
             self.progress.lag = inputs.lag()
             if self.patience.is_quiet():
@@ -176,6 +184,7 @@ class Runtime:
 
     def _start(self) -> Inputs | None:
         """Find out what was published last; the inputs after it, or None if told to stop."""
+        self._publishing.abandon()
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
             self._engine.states.listener = self.listener
@@ -189,10 +198,10 @@ class Runtime:
         mending = self._mending(self._engine)
         if position is None:
             # Right only if everything ever said still waits here.
-            if self._has_published or not self._storage.is_outbox_whole():
+            if self._publishing.has_published or not self._storage.is_outbox_whole():
                 raise no_position(self.plan.product.id)
         elif not self._storage.knows(position):
-            if self._has_published:
+            if self._publishing.has_published:
                 raise another(self.plan.product.id)
             if not mending.recover(position, self._stop):
                 return None
@@ -200,6 +209,7 @@ class Runtime:
         for batch in self._storage.unpublished(position):
             self._publish(batch)
         mending.make_true(position, self._life, self._stop)
+        self._publishing.settle()
         if self._stop.is_set():
             return None
         inputs = self._open_inputs()
@@ -211,11 +221,7 @@ class Runtime:
     def _publish(self, batch: Batch, *, is_silent_too: bool = False) -> None:
         """Publish a batch; one that says nothing only where its position is waited for."""
         if batch.outbox.num_rows or is_silent_too:
-            with self.patience.asking():
-                self._relay.publish(batch)
-            self.progress.ran.published(batch.outbox)
-            self._storage.published = batch.position
-            self._has_published = True
+            self._publishing.begin(self._relay.publish, batch)
 
     def _mending(self, engine: Engine) -> Mending:
         base = Rereading(

@@ -133,9 +133,9 @@ class Storage:
             numbers = pa.array(range(start + 1, seq + 1), pa.int64())
             self.insert("mesh", "outbox", outbox.append_column("seq", numbers))
             self._spent += outbox.nbytes
-        text = json.dumps(batch.offsets)
-        self.connection.execute("update mesh.state set seq = ?, offsets = ?", [seq, text])
-        self.connection.execute("insert into mesh.batches values (?, ?, ?)", [batch.id, seq, text])
+        id_, text = batch.id, json.dumps(batch.offsets)
+        self._planned.execute("update mesh.state set seq = $1, offsets = $2", seq, text)
+        self._planned.execute("insert into mesh.batches values ($1, $2, $3)", id_, seq, text)
         return batch
 
     def committed(self, batch: Batch) -> None:
@@ -243,8 +243,6 @@ class Storage:
             self.connection.execute(OUTBOX_TABLE)
             self._spent = 0
         else:
-            self.connection.execute("delete from mesh.outbox where seq <= ?", [self.published.seq])
-        self.connection.execute(
-            "delete from mesh.batches where seq <= ? and id <> ?",
-            [self.published.seq, self.published.batch],
-        )
+            self._planned.execute("delete from mesh.outbox where seq <= $1", self.published.seq)
+        sql = "delete from mesh.batches where seq <= $1 and id <> $2"
+        self._planned.execute(sql, self.published.seq, self.published.batch)

@@ -1,0 +1,67 @@
+"""Publishes one batch while the next is taken in: Kafka's commit takes as long as a small batch.
+
+One at a time and in order. What became of a batch is told to whoever hands over the next, or
+waits; until then the storage counts it as unpublished, as after a kill. Not here: how a batch is
+published (`relay`), and when what is kept of it may go (`storage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import pyarrow as pa
+
+from mesh.product.patience import Patience
+from mesh.product.position import Batch
+from mesh.product.storage import Storage
+
+__all__ = ["Publishing"]
+
+
+class Publishing:
+    """What of *storage* is being published; the storage is told by the thread that waits.
+
+    *count* is then told the messages.
+    """
+
+    def __init__(
+        self, patience: Patience, storage: Storage, count: Callable[[pa.Table], None]
+    ) -> None:
+        self._patience, self._storage, self._count = patience, storage, count
+        self.has_published = False
+        self._executor = ThreadPoolExecutor(1, "publishing")
+        self._under_way: tuple[Future[None], Batch] | None = None
+
+    def begin(self, publish: Callable[[Batch], None], batch: Batch) -> None:
+        """Have *publish* work on *batch* once the one before is published.
+
+        Raises what the one before has failed with; then *batch* is not begun.
+        """
+        self.settle()
+        future = self._executor.submit(self._work, publish, batch)
+        self._under_way = future, batch
+
+    def settle(self) -> None:
+        """Wait until all is published. Raises what that failed with."""
+        if self._under_way is None:
+            return
+        (future, batch), self._under_way = self._under_way, None
+        future.result()
+        self._storage.published, self.has_published = batch.position, True
+        self._count(batch.outbox)
+
+    def abandon(self) -> None:
+        """Wait, whatever comes of it: the position in Kafka is read before anything else."""
+        if self._under_way is not None:
+            wait([self._under_way[0]])
+            self._under_way = None
+
+    def close(self) -> None:
+        """Wait, and end the thread."""
+        self.abandon()
+        self._executor.shutdown()
+
+    def _work(self, publish: Callable[[Batch], None], batch: Batch) -> None:
+        with self._patience.asking():
+            publish(batch)

@@ -1,0 +1,91 @@
+"""Tests of publishing one batch while the next is made: what the storage is told, and when."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from mesh.product.outbox import no_messages
+from mesh.product.patience import Patience
+from mesh.product.position import Batch
+from mesh.product.publishing import Publishing
+from mesh.product.relay import RelayFailed
+
+
+def batch(number: int) -> Batch:
+    return Batch(id=f"batch {number}", seq=number, offsets={}, outbox=no_messages())
+
+
+class Gate:
+    """Publishes once it is opened; fails for the batches in *bad*."""
+
+    def __init__(self, *bad: int) -> None:
+        self.bad, self.seen = bad, list[int]()
+        self.is_open = threading.Event()
+
+    def publish(self, batch: Batch) -> None:
+        assert self.is_open.wait(10)
+        self.seen.append(batch.seq)
+        if batch.seq in self.bad:
+            raise RelayFailed("no")
+
+
+@pytest.fixture
+def storage():
+    return SimpleNamespace(published=None)
+
+
+@pytest.fixture
+def publishing(storage):
+    found = Publishing(Patience(), storage, lambda _: None)
+    yield found
+    found.close()
+
+
+def test_the_storage_is_told_only_once_it_is_published(publishing, storage):
+    gate = Gate()
+    publishing.begin(gate.publish, batch(1))
+    assert (storage.published, publishing.has_published) == (None, False)
+
+    gate.is_open.set()
+    publishing.settle()
+
+    assert (storage.published, publishing.has_published) == (batch(1).position, True)
+
+
+def test_batches_are_published_in_order_and_one_at_a_time(publishing, storage):
+    gate = Gate()
+    gate.is_open.set()
+    for number in range(1, 20):
+        publishing.begin(gate.publish, batch(number))
+        assert number < 2 or storage.published == batch(number - 1).position
+    publishing.settle()
+
+    assert gate.seen == list(range(1, 20))
+
+
+def test_after_a_failure_the_next_batch_is_not_begun(publishing, storage):
+    gate = Gate(2)
+    gate.is_open.set()
+    publishing.begin(gate.publish, batch(1))
+    publishing.begin(gate.publish, batch(2))
+
+    with pytest.raises(RelayFailed):
+        publishing.begin(gate.publish, batch(3))
+
+    assert gate.seen == [1, 2]
+    assert storage.published == batch(1).position
+
+
+def test_what_is_abandoned_has_ended_and_is_not_counted(publishing, storage):
+    gate = Gate(1)
+    publishing.begin(gate.publish, batch(1))
+    gate.is_open.set()
+
+    publishing.abandon()
+    publishing.settle()
+
+    assert gate.seen == [1]
+    assert storage.published is None
