@@ -54,7 +54,7 @@ def without_one_transaction() -> None:
         reach("before-commit")
         self._producer.begin_transaction()
         value = batch.position.to_json()
-        produce(self._producer, (self._position_topic, value, POSITION_KEY, {}))
+        produce(self._producer, (self._position_topic, value, POSITION_KEY, []))
         self._producer.commit_transaction()
 
     Relay.publish = publish_apart

@@ -35,7 +35,7 @@ def sent(*rows: dict[str, object]) -> list[dict[str, object]]:
     outbox = pa.Table.from_pylist(
         [{"topic": "pub.d.p.calls.v1", "key": b"k", "id": "i", **each} for each in rows], OUTBOX
     )
-    return [headers for _, _, _, headers in outgoing(outbox, "/d/p")]
+    return [dict(headers) for _, _, _, headers in outgoing(outbox, "/d/p")]
 
 
 def test_a_child_keeps_trace_and_flags_and_has_an_id_of_its_own():

@@ -8,18 +8,27 @@ Sources: CloudEvents 1.0 Kafka protocol binding (binary mode); W3C Trace Context
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mesh.backbone.trace import child_traceparents
-from mesh.backbone.wire import SALT_BYTES, cloud_event_headers
+from mesh.backbone.wire import (
+    CE_ID,
+    CE_TIME,
+    SALT,
+    SALT_BYTES,
+    TRACEPARENT,
+    cloud_event_headers,
+)
 
 __all__ = ["Outgoing", "outgoing"]
 
 # Topic, value, key and headers, in the order in which `Producer.produce` takes the first three.
-Outgoing = tuple[str, bytes | None, bytes, dict[str, str | bytes | None]]
+Header = tuple[str, str | bytes | None]
+Outgoing = tuple[str, bytes | None, bytes, list[Header]]
 
 
 def outgoing(outbox: pa.Table, source: str) -> Iterator[Outgoing]:
@@ -27,25 +36,25 @@ def outgoing(outbox: pa.Table, source: str) -> Iterator[Outgoing]:
 
     *source* is the product's CloudEvents source; a message's adds the port.
     """
-    count = outbox.num_rows
-    topics = outbox["topic"].to_pylist()
-    constant = {
-        topic: dict(cloud_event_headers(source=f"{source}/{port_of(topic)}", type_=topic))
+    topics, keys, values = (outbox[name].to_pylist() for name in ("topic", "key", "value"))
+    shared = {
+        topic: cloud_event_headers(source=f"{source}/{port_of(topic)}", type_=topic)
         for topic in set(topics)
     }
-    keys, values, ids = (outbox[name].to_pylist() for name in ("key", "value", "id"))
-    traces, salts = child_traceparents(outbox["trace"]), new_salts(count)
-    for topic, key, value, id_, at, trace, salt in zip(
-        topics, keys, values, ids, rfc_3339(outbox["time"]), traces, salts, strict=True
-    ):
-        headers: dict[str, str | bytes | None] = {
-            **constant[topic],
-            "ce_id": id_,
-            "ce_time": at,
-            "traceparent": trace,
-            "salt": salt,
-        }
-        yield topic, value, key, headers
+    own = zip(
+        named(CE_ID, outbox["id"].to_pylist()),
+        named(CE_TIME, rfc_3339(outbox["time"])),
+        named(TRACEPARENT, child_traceparents(outbox["trace"])),
+        named(SALT, new_salts(outbox.num_rows)),
+        strict=True,
+    )
+    for topic, value, key, headers in zip(topics, values, keys, own, strict=True):
+        yield topic, value, key, [*shared[topic], *headers]
+
+
+def named(name: str, column: Iterable[str | bytes]) -> Iterator[Header]:
+    """One header of every message."""
+    return zip(repeat(name), column, strict=False)
 
 
 def rfc_3339(instants: pa.ChunkedArray) -> list[str]:
