@@ -36,15 +36,15 @@ from mesh.product.intake import Checker
 from mesh.product.plan import plan_product, position_topic
 from mesh.product.planned import Planned
 from mesh.product.position import Batch
-from mesh.product.relay import Relay, produce
+from mesh.product.relay import Relay
 from mesh.product.transform import CAUSE
 from mesh.testing import Workbench
 from mesh.testing.backbone import Backbone
 
 __all__ = ["main"]
 
-# As the runtime drains them.
-BATCH = 50_000
+# As many as the runtime takes into one transaction at the most.
+BATCH = 10_000
 SLOW_SHARE = 3
 Side = Callable[[], float]
 
@@ -114,8 +114,13 @@ def bytes_alone(backbone: Backbone, ready: list[Outgoing]) -> Side:
 
     def run() -> float:
         began = time.perf_counter()
-        for each in ready:
-            produce(producer, (topic, *each[1:]))
+        for _, value, key, headers in ready:
+            while True:
+                try:
+                    producer.produce(topic, value, key, headers=headers)
+                    break
+                except BufferError:
+                    producer.poll(0.05)
         producer.flush()
         return time.perf_counter() - began
 
