@@ -22,9 +22,9 @@ from mesh.contract.project import load_project
 from mesh.contract.types import duckdb_columns
 from mesh.product.causes import CAUSES
 from mesh.product.duck import connect_memory, quoted
-from mesh.product.planned import Planned
 from mesh.product.family import Member
 from mesh.product.plan import Plan, plan_product
+from mesh.product.planned import Planned
 from mesh.product.transform import CAUSE
 from products.key_ring.bulk import resolve_all
 from products.key_ring.chains import Chains
