@@ -13,6 +13,7 @@ import pytest
 import yaml
 from confluent_kafka import KafkaException
 
+from mesh.backbone.admin import Admin
 from mesh.contract.catalogue import PRODUCTS_TOPIC, descriptor_topic
 from mesh.control.access import access_app
 from mesh.ports.serve import Server
@@ -235,12 +236,12 @@ def test_a_port_on_request_is_not_granted_by_wishing_for_it(catalogue):
     ]
     wishes = descriptor_of("wisher", domain, product={"inputPorts": inputs})
     assert put(catalogue, "wisher", *wishes) == 201
-    admin = catalogue.bench.backbone.administrator()
-    wait_until(lambda: "wisher" in admin.readers_of(f"pub.{free}.giver.stars.v1"))
+    bench = catalogue.bench
+    wisher = Admin(bench.backbone.endpoint, bench.principal("wisher"))
+    # The broker shows a topic to whoever may do something with it.
+    wait_until(lambda: f"pub.{free}.giver.stars.v1" in wisher.topic_partitions())
 
-    calls = catalogue.bench.contract("call-center.calls").topic
-    assert "wisher" not in admin.readers_of(calls)
-    assert "ada" in admin.readers_of(calls)
+    assert bench.contract("call-center.calls").topic not in wisher.topic_partitions()
 
 
 def put(catalogue: Catalogue, id_: str, product: Any, contract: Any) -> int:

@@ -69,29 +69,28 @@ def provision(
 ) -> Provisioned:
     """Make users, rights, topics and schemas of *project*.
 
-    Of who joined, *project* *knows_all* accepted descriptors, or what they may do already stays.
+    Of who joined, *project* *knows_all* descriptors, or what they may do already stays.
     Raises `SchemaIncompatible` where a contract would break its readers, before anything is made,
     and a `BackboneError` where Kafka or the registry refuses or is away.
     """
     report("sure that no contract breaks its readers")
+    report("sure that no contract breaks its readers")
     require_compatible(project, admin.endpoint)
     report("principals and rights")
-    # Once: who joins from now on waits for the next time.
-    joined = joined_principals(home)
-    principals = make_secrets(project, home, joined)
-    admin.make_users(principals)
+    joined = joined_principals(home)  # once: who joins from now on waits for the next time
+    admin.make_users(principals := make_secrets(project, home, joined))
     described = describers(project, joined)
     rights = rights_of(project) | set(catalogue_rights(described, project.people))
     settled = [each.name for each in principals if knows_all or each.name not in joined]
     admin.settle_rights(rights, settled)
     report("topics")
-    topics = tuple(topics_of(project, described))
+    topics = [*topics_of(project, described)]
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
     if free := freed(left):
         admin.settle_rights({*rights, *free}, settled)
     report("schemas")
-    registrar = next(each for each in principals if each.name == REGISTRAR)
+    registrar = Principal(name=REGISTRAR, secret=home.secret(REGISTRAR))
     registered = register(project, described, admin.endpoint, registrar)
     return Provisioned(
         made_topics=tuple(made),
