@@ -40,7 +40,8 @@ def list_(app: App, *, as_json: bool) -> None:
     if as_json:
         show_json(document)
         return
-    show_table(COLUMNS, [[each[name] for name in COLUMNS] for each in document["products"]])
+    found = sorted(document["products"], key=lambda each: str(each["id"]))
+    show_table(COLUMNS, [[each[name] for name in COLUMNS] for each in found])
 
 
 @catalogue.command()
