@@ -13,6 +13,8 @@ from schemathesis.checks import not_a_server_error
 
 from catalog.api import catalogue_app
 from catalog.desk import Desk
+from catalog.lineage import Book
+from catalog.lineage_routes import lineage_routes
 from catalog.pages.routes import pages_router
 from catalog.shelving import shelves_of
 from catalog.store import Store
@@ -51,7 +53,9 @@ def opened_catalogue(folder):
         domains[name] = {"call-center": "customer-service", "contracts": "sales",
                          "billing": "finance", "key-ring": "identity"}[name]  # fmt: skip
         assert desk.submit(descriptor, "http").state == "accepted"
-    app = catalogue_app(desk, check, [pages_router(shelves_of(store))])
+    book = Book(lambda: store.project)
+    routers = [pages_router(shelves_of(store, book)), lineage_routes(book, check)]
+    app = catalogue_app(desk, check, routers)
     try:
         with served(app, folder / "home") as client:
             yield client
@@ -96,7 +100,7 @@ def test_no_question_at_random_is_a_server_error(catalogue, mode):
                 case.call_and_validate(headers=headers, checks=[not_a_server_error])
 
         ask()
-    assert {"PUT /products/{id}", "GET /search"} <= asked
+    assert {"PUT /products/{id}", "POST /api/v1/lineage", "GET /search"} <= asked
 
 
 def can_be_wrong(operation):
