@@ -23,7 +23,7 @@ __all__ = [
     "Rule",
 ]
 
-PortKind = Literal["event", "state"]
+PortKind = Literal["event", "state", "batch"]
 Access = Literal["auto", "ask"]
 
 
@@ -99,6 +99,11 @@ class Contract:
     relation: Relation | None = None
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether the port is a topic; a batch port is files, and its topic is a name only."""
+        return self.kind != "batch"
+
+    @property
     def major(self) -> int:
         """The major version, which is part of the topic's name."""
         return int(self.version.split(".")[0])
@@ -153,7 +158,7 @@ class InputPort:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputPort:
-    """What a product offers: a contract, and the SQL that makes its rows.
+    """What a product offers: a contract, and the SQL that makes its rows (none of a batch port).
 
     *name* is the contract's `port`: two major versions of one port are two output ports.
     """
@@ -178,3 +183,8 @@ class Product:
     contracts: tuple[Contract, ...]
     folder: Path
     document: dict[str, object] = field(repr=False, compare=False)
+
+    @property
+    def is_batch_only(self) -> bool:
+        """Whether it has no topic at all: it takes nothing in, and offers files alone."""
+        return not self.inputs and not any(each.contract.is_streamed for each in self.outputs)

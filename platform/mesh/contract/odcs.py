@@ -119,15 +119,24 @@ def _schema_object(root: Node, report: Report) -> Node:
         report.fault(root["schema"], count, "describe exactly one: the topic", rule=_RULE)
     if not objects:
         return Node(root.file, ("schema", 0), None)
-    if objects[0]["physicalType"].value != "topic":
+    wanted = "parquet" if _is_batch(root) else "topic"
+    if objects[0]["physicalType"].value != wanted:
         report.fault(
             objects[0]["physicalType"],
-            "the schema object is not a topic",
-            "write `physicalType: topic`",
+            f"the schema object is not {'of files' if wanted == 'parquet' else 'a topic'}",
+            f"write `physicalType: {wanted}`",
             rule=_RULE,
         )
     custom_properties(objects[0], frozenset(), report)  # ours stand on the contract
     return objects[0]
+
+
+def _is_batch(root: Node) -> bool:
+    """Whether the contract says that its port is of files; what it says is judged elsewhere."""
+    for one in root["customProperties"].items:
+        if one["property"].text == "portKind":
+            return one["value"].text == "batch"
+    return False
 
 
 def _topic(root: Node, schema_object: Node, report: Report) -> TopicName:
@@ -173,22 +182,29 @@ def _port(root: Node, report: Report) -> tuple[PortKind, int | None, dict[str, N
     if "portKind" not in custom:
         remedy = "add `- property: portKind` with `value: event` (facts) or `value: state`"
         report.fault(root["customProperties"], "portKind is missing", remedy, rule=_RULE)
-    is_state = choice(custom.get("portKind"), ("event", "state"), report) == "state"
+    kind = _KINDS[choice(custom.get("portKind"), tuple(_KINDS), report) or "event"]
     retention = custom.get("retention")
-    if is_state and retention:
-        problem = "a state port keeps one row a key, whatever its age"
+    if kind != "event" and retention:
+        problem = _NO_RETENTION[kind]
         report.fault(retention, problem, "remove retention", rule=_RULE)
-    if not is_state and "portKind" in custom and not retention:
+    if kind == "event" and "portKind" in custom and not retention:
         remedy = "add `- property: retention` with `value: P30D`, or `value: forever`"
         report.fault(root["customProperties"], "retention is missing", remedy, rule=_RULE)
     if not retention or retention.value == "forever":
-        return ("state" if is_state else "event"), None, custom
+        return kind, None, custom
     age = duration_ms(retention.text)
     if age is None:
         problem = f"retention is {shown(retention.value)}"
         remedy = "write an ISO 8601 duration of days or time, as P30D or PT12H, or forever"
         report.fault(retention, problem, remedy, rule=_RULE)
-    return ("state" if is_state else "event"), age, custom
+    return kind, age, custom
+
+
+_KINDS: dict[str, PortKind] = {"event": "event", "state": "state", "batch": "batch"}
+_NO_RETENTION = {
+    "state": "a state port keeps one row a key, whatever its age",
+    "batch": "a batch port keeps every delivery",
+}
 
 
 def _rules(file: YamlFile, fields: tuple[Field, ...], report: Report) -> tuple[Rule, ...]:

@@ -188,7 +188,9 @@ def _outputs(
         name, given = node["name"].text, node["contractId"]
         port = port_of(root["id"].text, name, given.text)
         sql_path = folder / f"{to_snake(port or name)}.sql"
-        if needs_sql and not sql_path.is_file():
+        known = contracts.get(given.text)
+        is_made = known is None or known.is_streamed
+        if needs_sql and is_made and not sql_path.is_file():
             problem = f"output port {port or name} has no SQL"
             report.fault(node, problem, f"write {sql_path.name} beside product.yaml", rule=_RULE)
         if port is None:

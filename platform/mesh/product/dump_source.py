@@ -1,0 +1,268 @@
+"""Brings a file into DuckDB as it stands: columns of text, or of Parquet's own types.
+
+What the reader cannot take for a row is kept in `rejected`, whole and with the reason.
+Not here: encodings (`dump_text`), layout (`dump_header`), what the values mean (`dump_values`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from mesh.contract.names import listed
+from mesh.errors import WrongUse
+from mesh.product.duck import quoted
+from mesh.product.dump_header import Dialect, names_for, read_dialect
+from mesh.product.dump_text import Kind, as_utf8, known_encoding, recognise
+
+__all__ = ["Column", "Options", "Source", "stage"]
+
+MAX_LINE_BYTES = 16_777_216
+# Of a longer line DuckDB keeps no more; the whole is read from the file.
+KEPT_BY_DUCKDB = 10_000
+MAX_COLUMNS = 1_000
+MEMORY_MB, MEMORY_A_COLUMN_MB = 1_000, 8
+REJECTED = (
+    "create table rejected"
+    ' (line bigint, "row" bigint, rule varchar, field varchar, reason varchar, raw varchar)'
+)
+# A file of which less can be read is not what it was taken for.
+LEAST_READ = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a person wants a file to be read; None and empty leave it to us."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+    day_first: bool | None = None
+    time_zone: str = "UTC"
+    leave_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the staged table, called *at* there, *name* by us and *header* by the file.
+
+    *is_text* where its values are still to be understood.
+    """
+
+    at: str
+    name: str
+    header: str
+    sql_type: str = "VARCHAR"
+    is_text: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Source:
+    """A file in DuckDB: the table `staged` (with `_row`, from 1) and the table `rejected`."""
+
+    connection: duckdb.DuckDBPyConnection
+    path: Path
+    folder: Path
+    options: Options
+    kind: Kind = "csv"
+    columns: tuple[Column, ...] = ()
+    rows: int = 0
+    reading: dict[str, object] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def run(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows of a query on the file; DuckDB's complaint of it as ours."""
+        try:
+            return list(self.connection.execute(sql, list(values)).fetchall())
+        except duckdb.Error as error:
+            text = str(error).strip().splitlines()[0]
+            raise WrongUse(f"{self.path} cannot be read: {text[:300]}") from error
+
+    def reject(self, line: int | None, rule: str, reason: str, raw: str) -> None:
+        """Set aside what is no row."""
+        values = [line, None, rule, None, reason, raw]
+        self.run("insert into rejected values (?, ?, ?, ?, ?, ?)", values)
+
+    def name_columns(self, header: Sequence[str]) -> None:
+        """Give each column its name."""
+        if len(header) > MAX_COLUMNS:
+            raise WrongUse(f"{self.path} has {len(header)} columns, {MAX_COLUMNS} are possible")
+        # DuckDB holds a block for each column of each table that it writes, used or not.
+        self.run(f"set memory_limit = '{MEMORY_MB + MEMORY_A_COLUMN_MB * len(header)}MB'")
+        names, notes = names_for(header)
+        self.notes += notes
+        self.columns = tuple(
+            Column(at=f"_c{number}", name=name, header=text.strip())
+            for number, (name, text) in enumerate(zip(names, header, strict=True))
+        )
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection, path: Path, folder: Path, options: Options
+) -> Source:
+    """Bring *path* into *connection*; *folder* is for a copy in UTF-8.
+
+    Raises `WrongUse` where the file is none of ours, or no table.
+    """
+    kind = recognise(path)
+    source = Source(connection=connection, path=path, folder=folder, options=options, kind=kind)
+    source.reading["kind"] = kind
+    source.run(REJECTED)
+    if kind == "parquet":
+        stage_parquet(source)
+    else:
+        encoding = known_encoding(options.encoding) if options.encoding else None
+        text, source.reading["encoding"] = as_utf8(path, folder, encoding)
+        (stage_json if kind == "json" else stage_csv)(source, text)
+    finish(source)
+    return source
+
+
+def stage_csv(source: Source, text: Path) -> None:
+    """A file of separated values."""
+    options = source.options
+    dialect = read_dialect(
+        source.connection, text, source.folder, options.delimiter, header=options.header
+    )
+    source.name_columns(dialect.header)
+    source.reading |= {"delimiter": dialect.delimiter, "header": dialect.has_header}
+    read_lines(source, text, dialect)
+    refuse_open_quote(source)
+    take_rejects(source, text)
+    for line in dialect.above:
+        source.reject(None, "above-header", "it stands above the header", line)
+    if not dialect.has_header:
+        source.notes.append("its first row was taken for values, not for names (--header)")
+
+
+def read_lines(source: Source, text: Path, dialect: Dialect) -> None:
+    """Fill `staged` from lines, in their order."""
+    types = ", ".join(f"'{each.at}': 'VARCHAR'" for each in source.columns)
+    skip = len(dialect.above) + dialect.has_header
+    source.run(
+        "create table staged as select row_number() over () as _row, * from read_csv(?,"
+        f" auto_detect=false, delim=?, quote='\"', escape='\"', header=false, skip={skip},"
+        f" columns={{{types}}}, store_rejects=true, rejects_limit=0,"
+        f" max_line_size={MAX_LINE_BYTES}, buffer_size={4 * MAX_LINE_BYTES})",
+        [str(text), dialect.delimiter],
+    )
+
+
+def refuse_open_quote(source: Source) -> None:
+    """Raise `WrongUse` for a quote that never closes: all behind it would be one value."""
+    found = source.run("select min(line) from reject_errors where error_type = 'UNQUOTED VALUE'")[
+        0
+    ][0]
+    if found is not None:
+        raise WrongUse(
+            f"{source.path} opens a quote in line {found} that nothing closes, so no line behind"
+            " it can be told from the next: mend that line"
+        )
+
+
+def take_rejects(source: Source, text: Path) -> None:
+    """Keep the lines that are no rows, each whole."""
+    found = source.run(
+        "select line, byte_position, csv_line, error_type, any_value(error_message)"
+        " from reject_errors group by all order by line"
+    )
+    seen: set[object] = set()
+    with text.open("rb") as file:
+        for line, place, raw, rule, message in found:
+            if line in seen:
+                continue
+            seen.add(line)
+            whole = str(raw)
+            if len(whole) >= KEPT_BY_DUCKDB and isinstance(place, int):
+                file.seek(max(0, place - 1))
+                whole = file.readline().decode(errors="replace").rstrip("\r\n")
+            words = " ".join(str(message).split()).rstrip(".")
+            source.reject(int(str(line)), str(rule).lower().replace(" ", "-"), words, whole)
+
+
+def stage_json(source: Source, text: Path) -> None:
+    """One JSON object a line; what is nested stays as JSON text."""
+    source.run(
+        "create table lines as select row_number() over () as line, raw from read_csv(?,"
+        " auto_detect=false, delim='\x01', quote='', escape='', header=false,"
+        " columns={'raw': 'VARCHAR'}, store_rejects=true, rejects_limit=0,"
+        f" max_line_size={MAX_LINE_BYTES}, buffer_size={4 * MAX_LINE_BYTES})",
+        [str(text)],
+    )
+    take_rejects(source, text)
+    source.run(
+        "insert into rejected select line, null, 'json', null, case when not json_valid(raw) then"
+        " 'it is no JSON' when json_type(raw) <> 'OBJECT' then 'it is no JSON object' else"
+        " 'it names a key twice' end, raw from lines where raw is not null and case when not"
+        " json_valid(raw) then true when json_type(raw) <> 'OBJECT' then true else"
+        " len(json_keys(raw)) <> len(list_distinct(json_keys(raw))) end"
+    )
+    source.run(
+        "create table objects as select line, raw from lines where raw is not null"
+        " and line not in (select line from rejected)"
+    )
+    keys = [
+        str(key)
+        for key, _ in source.run(
+            "select key, min((line, place)) as first from (select line,"
+            " unnest(json_keys(raw)) as key, generate_subscripts(json_keys(raw), 1) as place"
+            " from objects) group by key order by first"
+        )
+    ]
+    source.name_columns(keys)
+    paths = ["/" + each.replace("~", "~0").replace("/", "~1") for each in keys]
+    picked = ", ".join(
+        f"found[{number}] as {quoted(each.at)}" for number, each in enumerate(source.columns, 1)
+    )
+    source.run(
+        f"create table staged as select row_number() over (order by line) as _row, {picked or '1'}"
+        " from (select line, json_extract_string(raw, ?) as found from objects) order by line",
+        [paths],
+    )
+
+
+def stage_parquet(source: Source) -> None:
+    """A Parquet file, whose types are its own."""
+    found = source.run("describe select * from read_parquet(?)", [str(source.path)])
+    source.name_columns([str(each[0]) for each in found])
+    source.columns = tuple(
+        Column(at=each.at, name=each.name, header=each.header, sql_type=str(kind), is_text=False)
+        for each, (_, kind, *_) in zip(source.columns, found, strict=True)
+    )
+    picked = ", ".join(
+        f"{quoted(str(row[0]))} as {quoted(each.at)}"
+        for each, row in zip(source.columns, found, strict=True)
+    )
+    source.run(
+        f"create table staged as select row_number() over () as _row, {picked}"
+        " from read_parquet(?)",
+        [str(source.path)],
+    )
+
+
+def finish(source: Source) -> None:
+    """Leave out what is not wanted, and refuse what is no table."""
+    unknown = sorted(set(source.options.leave_out) - {each.name for each in source.columns})
+    if unknown:
+        names = listed(each.name for each in source.columns)
+        raise WrongUse(f"there is no column {listed(unknown)} to leave out; there are {names}")
+    left = source.options.leave_out
+    source.columns = tuple(each for each in source.columns if each.name not in left)
+    source.rows = int(str(source.run("select count(*) from staged")[0][0]))
+    rejected = int(
+        str(source.run("select count(*) from rejected where rule <> 'above-header'")[0][0])
+    )
+    if not source.rows and not rejected:
+        raise WrongUse(f"{source.path} has no row: there is nothing to make a product of")
+    if source.rows < LEAST_READ * (source.rows + rejected):
+        reason, line = source.run("select reason, line from rejected order by line limit 1")[0]
+        raise WrongUse(
+            f"{source.path} does not look like a table: {rejected} of {rejected + source.rows}"
+            f" lines cannot be read as rows (line {line}: {reason}); name what separates its"
+            " columns with --delimiter"
+        )
+    if not source.columns:
+        raise WrongUse(f"{source.path} has no column left")
