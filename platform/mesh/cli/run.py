@@ -33,8 +33,12 @@ def run(app: App, product: str, *, standby: bool) -> None:
       mesh run call-center
       mesh run call-center --standby
     """
+    from mesh.wiring.batch import run_batch
     from mesh.wiring.product import run_product
 
+    if app.project.product(product).is_batch_only:
+        run_batch(app.settings, app.home, app.project, product, log=log, stop=stop_on_signal())
+        return
     run_product(
         app.settings,
         app.home,

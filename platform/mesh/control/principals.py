@@ -60,6 +60,7 @@ def rights_of(project: Project) -> frozenset[Right]:
                 right
                 for product in project.products.values()
                 for port in product.outputs
+                if port.contract.is_streamed
                 for reader in project.readers_of(port.contract)
                 for right in reading(reader, port.contract.topic)
             ),
@@ -69,8 +70,10 @@ def rights_of(project: Project) -> frozenset[Right]:
 
 def product_rights(product: Product) -> Iterator[Right]:
     """What a product may do with its own topics."""
-    own = [each.contract.topic for each in product.outputs]
-    own += [each.contract.rejected_topic for each in product.outputs]
+    if product.is_batch_only:
+        return
+    streamed = [each.contract for each in product.outputs if each.contract.is_streamed]
+    own = [topic for each in streamed for topic in (each.topic, each.rejected_topic)]
     position = position_topic(product)
     for topic in (*own, position):
         yield from writing(product.id, topic)

@@ -146,8 +146,9 @@ def topics_of(project: Project, joined: Mapping[str, str] = NOBODY) -> Iterator[
     )
     yield from catalogue_topics(describers(project, joined))
     for product in project.products.values():
-        yield single_topic(position_topic(product))
-        for contract in product.contracts:
+        if not product.is_batch_only:
+            yield single_topic(position_topic(product))
+        for contract in (each for each in product.contracts if each.is_streamed):
             yield topic_of(contract)
         for name in rejected_topics(project, product):
             yield rejected_topic(name)

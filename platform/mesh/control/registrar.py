@@ -85,7 +85,7 @@ class Verdict:
 
 def judge(project: Project, registry: Registry, contracts: Iterable[Contract]) -> list[Verdict]:
     """Compare *contracts* with every version that the registry has of each."""
-    return [judged(project, registry, each) for each in contracts]
+    return [judged(project, registry, each) for each in contracts if each.is_streamed]
 
 
 def judged(project: Project, registry: Registry, contract: Contract) -> Verdict:
@@ -165,7 +165,7 @@ def subjects_of(project: Project, described: Mapping[str, str]) -> Iterator[tupl
     for name, domain in described.items():
         yield f"{descriptor_topic(domain, name)}-value", DESCRIPTOR_SCHEMA
     for product in project.products.values():
-        for contract in product.contracts:
+        for contract in (each for each in product.contracts if each.is_streamed):
             yield contract.subject, avro_schema(contract)
         for topic in rejected_topics(project, product):
             yield f"{topic}-value", REJECTED_SCHEMA
@@ -174,7 +174,8 @@ def subjects_of(project: Project, described: Mapping[str, str]) -> Iterator[tupl
 def rejected_topics(project: Project, product: Product) -> tuple[str, ...]:
     """Where a product puts what breaks a contract, an input port's or its own."""
     inputs = [rejected_topic_of(project, product, port) for port in product.inputs]
-    return (*inputs, *(port.contract.rejected_topic for port in product.outputs))
+    streamed = [port.contract for port in product.outputs if port.contract.is_streamed]
+    return (*inputs, *(each.rejected_topic for each in streamed))
 
 
 def announce(

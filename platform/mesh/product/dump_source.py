@@ -129,6 +129,7 @@ def stage_csv(source: Source, text: Path) -> None:
     )
     source.name_columns(dialect.header)
     source.reading |= {"delimiter": dialect.delimiter, "header": dialect.has_header}
+    text = with_one_line_end(source, text)
     read_lines(source, text, dialect)
     refuse_open_quote(source)
     take_rejects(source, text)
@@ -136,6 +137,30 @@ def stage_csv(source: Source, text: Path) -> None:
         source.reject(None, "above-header", "it stands above the header", line)
     if not dialect.has_header:
         source.notes.append("its first row was taken for values, not for names (--header)")
+
+
+def with_one_line_end(source: Source, text: Path) -> Path:
+    """The text, in which all lines end alike: DuckDB reads no file that mixes two ends."""
+    if not has_mixed_ends(text):
+        return text
+    target = source.folder / "lines"
+    with text.open("rb") as old, target.open("wb") as new:
+        for line in old:
+            new.write(line.removesuffix(b"\r\n") + b"\n" if line.endswith(b"\r\n") else line)
+    source.notes.append("its lines end in two ways, and were read as if all ended in LF")
+    return target
+
+
+def has_mixed_ends(text: Path) -> bool:
+    """Whether some lines end in CR LF and others in LF."""
+    ends: set[bool] = set()
+    with text.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                ends.add(line.endswith(b"\r\n"))
+                if len(ends) == 2:
+                    return True
+    return False
 
 
 def read_lines(source: Source, text: Path, dialect: Dialect) -> None:
@@ -185,6 +210,7 @@ def take_rejects(source: Source, text: Path) -> None:
 
 def stage_json(source: Source, text: Path) -> None:
     """One JSON object a line; what is nested stays as JSON text."""
+    text = with_one_line_end(source, text)
     source.run(
         "create table lines as select row_number() over () as line, raw from read_csv(?,"
         " auto_detect=false, delim='\x01', quote='', escape='', header=false,"
