@@ -7,108 +7,83 @@
     certified   that for 7 days, its quarantine under the limit, and at least one reader
 
 No rung is held without all below it, and each is lost when its evidence goes stale.
-Not here: who collects the evidence (the catalogue), and what a contract promises (`sla`).
+Not here: the proofs (`proofs`, `levels`), and who collects the evidence (the catalogue).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
-from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import TypeVar
 
+from mesh.contract.evidence import (
+    RUNGS,
+    Delivery,
+    Evidence,
+    Proof,
+    Rung,
+    Sight,
+    Standing,
+    Trial,
+)
+from mesh.contract.levels import SIGHT_S, is_certified, is_live
 from mesh.contract.model import Product
+from mesh.contract.proofs import came, digest_of, is_contracted
 
 __all__ = [
     "RUNGS",
+    "SIGHT_S",
     "Delivery",
     "Evidence",
     "Proof",
     "Rung",
     "Sight",
     "Standing",
-    "Test",
+    "Trial",
+    "digest_of",
+    "rung_of",
     "standing",
+    "until",
 ]
 
-Rung: TypeAlias = Literal["dump", "refreshed", "contracted", "live", "certified"]
-RUNGS: tuple[Rung, ...] = ("dump", "refreshed", "contracted", "live", "certified")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """One condition of a rung: what was *seen*, and what is *needed*."""
-
-    what: str
-    is_met: bool
-    seen: str
-    needed: str
-    rung: Rung
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The highest rung whose proofs are met, with those of all rungs, and what to do next."""
-
-    rung: Rung
-    evidence: tuple[Proof, ...]
-    next_step: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """Data of a port that came at once: a dump, or the messages since the last look."""
-
-    port: str
-    at: datetime
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """A contract's tests, run on the real data. *digest* is that of the contract they were of."""
-
-    port: str
-    at: datetime
-    digest: str
-    rows: int
-    broken: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What the product's management ports said at a moment; *state* is `absent` where nothing.
-
-    *taken_in* and *rejected* count messages since the storage was made.
-    """
-
-    at: datetime
-    state: str
-    lag: int | None = None
-    freshness_s: float | None = None
-    last_arrival_at: datetime | None = None
-    taken_in: int = 0
-    rejected: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """All that was seen of one product, older first. *readers* have when each read last."""
-
-    deliveries: tuple[Delivery, ...] = ()
-    tests: tuple[Test, ...] = ()
-    sights: tuple[Sight, ...] = ()
-    readers: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+_Seen = TypeVar("_Seen", Delivery, Trial, Sight)
 
 
 def standing(product: Product, evidence: Evidence, now: datetime) -> Standing:
-    """The standing of *product* as of *now*."""
-    proof = Proof(
-        what="its data is there",
-        is_met=bool(evidence.deliveries),
-        seen=f"{len(evidence.deliveries)} deliveries",
-        needed="1 delivery",
-        rung="dump",
+    """The standing of *product* as of *now*; what was seen later does not count."""
+    seen = until(evidence, now)
+    demands = [
+        *came(product, seen, now),
+        *is_contracted(product, seen, now),
+        *is_live(product, seen, now),
+        *is_certified(product, seen, now),
+    ]
+    proofs = tuple(each.proof for each in demands)
+    unmet = next((each for each in demands if not each.proof.is_met), None)
+    step = f"{unmet.remedy} ({unmet.proof.rung})" if unmet else "keep it so: this is the top"
+    return Standing(rung=rung_of(proofs), evidence=proofs, next_step=step)
+
+
+def rung_of(proofs: Iterable[Proof]) -> Rung:
+    """The highest rung of which every proof is met, and every proof of those below."""
+    unmet = {each.rung for each in proofs if not each.is_met}
+    reached = RUNGS[0]
+    for rung in RUNGS[1:]:
+        if RUNGS[0] in unmet or rung in unmet:
+            break
+        reached = rung
+    return reached
+
+
+def until(evidence: Evidence, now: datetime) -> Evidence:
+    """What was seen by *now*, in the order of time."""
+
+    def sort(found: Iterable[_Seen]) -> tuple[_Seen, ...]:
+        return tuple(sorted((each for each in found if each.at <= now), key=lambda one: one.at))
+
+    return Evidence(
+        deliveries=sort(evidence.deliveries),
+        tests=sort(evidence.tests),
+        sights=sort(evidence.sights),
+        readers={name: at for name, at in evidence.readers.items() if at <= now},
     )
-    return Standing(rung="dump", evidence=(proof,), next_step="deliver once more")
