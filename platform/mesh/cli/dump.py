@@ -35,7 +35,7 @@ __all__ = ["dump"]
 @click.option("--leave-out", multiple=True, metavar="COLUMN", help="A column to leave out.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def dump(app: App, file: Path, *, as_json: bool, **asked: object) -> None:
+def dump(app: App, /, file: Path, *, as_json: bool, **asked: object) -> None:
     r"""Make a raw data product of a CSV, Parquet or JSON-lines FILE, or deliver a newer one to it.
 
     Types, keys and identifiers are inferred into a contract that its owner edits. The rows are

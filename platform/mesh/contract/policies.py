@@ -45,11 +45,15 @@ def has_owner(product: Product, _project: Project) -> Iterator[Finding]:
 
 
 def holds_an_identifier(product: Product, project: Project) -> Iterator[Finding]:
-    """Every output port holds at least one identifier of the company's list."""
+    """Every output port holds at least one identifier of the company's list.
+
+    Of a batch port that is a draft it is asked and not demanded: a dump must always be possible.
+    """
     for port in product.outputs:
         held = {field.identifier for field in port.contract.fields}
         if held.isdisjoint(project.identifiers):
-            yield finding(
+            is_raw = port.contract.kind == "batch" and port.contract.status == "draft"
+            yield (warning if is_raw else finding)(
                 "identifier-held",
                 port.contract.path,
                 ("schema", 0, "properties"),

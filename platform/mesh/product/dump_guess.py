@@ -107,7 +107,8 @@ def understood(source: Source, column: Column, identifiers: Mapping[str, Identif
         found = guess_type(
             source.run, column.at, column.name, day_first=options.day_first, zone=options.time_zone
         )
-        type_, style, notes = found.type, found.style, (found.note,) if found.note else ()
+        type_, style = found.type, found.style
+        notes: tuple[str, ...] = (found.note,) if found.note else ()
     else:
         type_, notes = exact_type(column.sql_type)
         style = ""

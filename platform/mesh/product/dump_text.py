@@ -10,7 +10,7 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import IO, Literal, TypeAlias, cast
 
 from mesh.errors import WrongUse
 
@@ -22,6 +22,7 @@ HEAD_BYTES = 65_536
 # What charset-normalizer is shown of a file that is not UTF-8: from before the first odd byte.
 SAMPLE_BYTES = 262_144
 CHUNK_BYTES = 1_048_576
+NEAR = 0.05
 # Those that business systems still write; without a list, short texts are taken for rare ones.
 ENCODINGS = (
     "cp1252", "iso8859_15", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "cp1254",
@@ -137,18 +138,18 @@ def guess_encoding(path: Path) -> str:
     with opened(path) as file:
         file.read(max(0, place - SAMPLE_BYTES // 2))
         sample = file.read(SAMPLE_BYTES)
-    best = from_bytes(sample, cp_isolation=list(ENCODINGS)).best()
+    matches = from_bytes(sample, cp_isolation=list(ENCODINGS))
+    best = matches.best()
     if best is None:
         raise WrongUse(f"the encoding of {path} cannot be guessed: name it with --encoding")
-    return "cp1252" if is_alike(sample, best.encoding, "cp1252") else best.encoding
-
-
-def is_alike(sample: bytes, one: str, other: str) -> bool:
-    """Whether both encodings read the same in *sample*; then the usual one is meant."""
-    try:
-        return sample.decode(one) == sample.decode(other)
-    except UnicodeError:
-        return False
+    # Neighbours among the encodings differ by a letter or two; then the usual one is meant.
+    near = {
+        name
+        for each in matches
+        if each.chaos <= best.chaos + NEAR
+        for name in (each.encoding, *each.could_be_from_charset)
+    }
+    return "cp1252" if "cp1252" in near else best.encoding
 
 
 def first_odd_byte(path: Path) -> int | None:
@@ -177,7 +178,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of *path*, unpacked where gzip packed them."""
     if is_gzip(path):
         with gzip.open(path, "rb") as file:
-            yield file
+            yield cast("IO[bytes]", file)
     else:
         with path.open("rb") as plain:
             yield plain

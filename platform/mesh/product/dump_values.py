@@ -79,7 +79,7 @@ def value_sql(
         return f"case when {full(text, UUID)} then lower({text}) end"
     if type_.kind == "boolean":
         lower = f"lower({text})"
-        yes, no = full(lower, "true|yes|t|y"), full(lower, "false|no|f|n")
+        yes, no = full(lower, "true|yes"), full(lower, "false|no")
         return f"case when {yes} then true when {no} then false end"
     if type_.kind in ("date", "timestamp"):
         return moment_sql(text, type_.kind, forms or forms_of(style), zone)
