@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 import json
 import shutil
-from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -22,11 +18,10 @@ from mesh.contract.project import load_project
 from mesh.errors import WrongUse
 from mesh.product.deliveries import batch_ports, deliveries_of, folder_of
 from mesh.product.dump import Wish, dump
-from mesh.product.dump_source import Options
+from tests.dumps import dumped, rejected_of, rows_of, types_of
 from tests.repository import ROOT
 
-NUMBERS = itertools.count()
-REAL = Path("/work/shared/data/vast2008-cell-calls.csv")
+REAL = ROOT.parent / "shared" / "data" / "vast2008-cell-calls.csv"
 
 
 @pytest.fixture
@@ -36,28 +31,6 @@ def root(tmp_path):
     shutil.copy(ROOT / "company" / "identifiers.yaml", tmp_path / "company")
     (tmp_path / "products").mkdir()
     return tmp_path
-
-
-def dumped(root, content, name="raw", **options):
-    """What comes of a file with this content."""
-    path = root / f"file-{next(NUMBERS)}"
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    wish = Wish(file=path, domain="network", name=name, options=Options(**options))
-    return dump(root, load_project(root), wish)
-
-
-def rows_of(found):
-    folder = folder_of(found.product, found.port)
-    return [tuple(row.values()) for row in pq.read_table(folder / "current.parquet").to_pylist()]
-
-
-def rejected_of(found):
-    path = folder_of(found.product, found.port) / f"{found.delivery.stem}.rejected.parquet"
-    return duckdb.sql(f"select rule, reason, raw from '{path}'").fetchall() if path.exists() else []
-
-
-def types_of(found):
-    return {each.name: each.type.kind for each in found.port.contract.fields}
 
 
 def test_a_dump_is_a_product_that_the_loaders_and_policies_take(root):
@@ -127,90 +100,6 @@ def test_a_file_with_other_columns_is_refused_and_nothing_changes(root):
     assert dumped(root, "id,b,c\n1,x,1\n", leave_out=("c",)).delivery.rows == 1
 
 
-def test_a_decimal_that_has_more_places_than_promised_is_not_rounded(root):
-    dumped(root, "id,amount\n1,1.25\n2,3.50\n")
-    found = dumped(root, "id,amount\n1,1.255\n2,3.5000\n")
-    assert [id_ for id_, _ in rows_of(found)] == [2]
-
-
-@pytest.mark.parametrize(
-    ("form", "other"),
-    [
-        ("%Y-%m-%d", ""),
-        ("%d.%m.%Y", ""),
-        ("%d/%m/%Y", ""),
-        ("%m/%d/%Y", ""),
-        ("%Y%m%d", ""),
-        ("%d-%b-%Y", ""),
-        ("%B %d, %Y", ""),
-        ("%Y-%m-%d", "%d.%m.%Y"),
-        ("%Y%m%d", "%d %B %Y"),
-    ],
-)
-def test_dates_are_read_in_the_forms_that_people_write(root, form, other):
-    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(40)]
-    texts = [d.strftime(other if other and i % 2 else form) for i, d in enumerate(days)]
-    content = "id;day\n" + "".join(f"{i};{text}\n" for i, text in enumerate(texts))
-    assert [day for _, day in rows_of(dumped(root, content))] == days
-
-
-def test_a_date_that_can_be_read_in_two_ways_stays_text_until_a_person_says_which(root):
-    content = "id,day\n1,01/02/2024\n2,03/04/2024\n"
-    found = dumped(root, content)
-    assert types_of(found)["day"] == "string"
-    assert any("--day-first" in note for each in found.guessed.fields for note in each.notes)
-    said = dumped(root, content, name="said", day_first=True)
-    assert rows_of(said)[0] == (1, date(2024, 2, 1))
-
-
-def test_a_time_without_a_zone_is_of_the_zone_that_is_named(root):
-    content = "id,at\n1,2024-06-01 10:00\n2,2024-06-01T10:00:00+02:00\n"
-    found = dumped(root, content, time_zone="Europe/Berlin")
-    folder = folder_of(found.product, found.port)
-    at = pq.read_table(folder / "current.parquet")["at"].to_pylist()
-    assert at == [datetime(2024, 6, 1, 8, tzinfo=UTC)] * 2
-
-
-@pytest.mark.parametrize(
-    ("values", "kind", "first"),
-    [
-        (["1", "-22"], "int64", 1),
-        (["007", "12"], "string", "007"),
-        (["1,5", "22,75"], "decimal", 1.5),
-        (["1.234,5", "2,75"], "decimal", 1234.5),
-        (["1,234.5", "2.75"], "decimal", 1234.5),
-        (["1,234", "5,678"], "string", "1,234"),
-        (["1e3", "2.5"], "float64", 1000.0),
-        (["yes", "NO"], "boolean", True),
-        (["5", "NA"], "int64", 5),
-        (["12345678901234567890", "1"], "decimal", 12345678901234567890),
-    ],
-)
-def test_numbers_are_read_as_they_are_written_and_never_guessed_where_two_are_meant(
-    root, values, kind, first
-):
-    content = "id;v\n" + "".join(f"x{i};{value}\n" for i, value in enumerate(values))
-    found = dumped(root, content)
-    assert types_of(found)["v"] == kind
-    assert rows_of(found)[0][1] == first
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252", "cp1251"])
-def test_text_of_other_encodings_is_found_out_or_named(root, encoding):
-    word = "Привет мир" if encoding == "cp1251" else "Größe, naïve Müller"
-    content = "id;name\n" + "".join(f'{i};"{word} {i}"\n' for i in range(20))
-    named = encoding if encoding == "cp1251" else None
-    found = dumped(root, content.encode(encoding), encoding=named)
-    assert rows_of(found)[3] == (3, f"{word} 3")
-
-
-def test_headers_that_repeat_are_empty_or_foreign_become_names(root):
-    found = dumped(root, "a,a,,Größe (cm),2024,from\n1,2,3,4,x,5\n6,7,8,9,y,0\n")
-    names = [each.name for each in found.port.contract.fields]
-    assert names == ["a", "a_2", "column_3", "grosse_cm", "n_2024", "from"]
-    assert any("a_2" in note for note in found.notes)
-
-
 def test_a_file_without_names_is_read_from_its_first_row(root):
     found = dumped(root, "1,+12025550123\n2,+12025550124\n")
     assert len(rows_of(found)) == 2
@@ -265,23 +154,6 @@ def test_json_lines_are_read_and_what_is_no_object_is_set_aside(root):
     ]
 
 
-def test_parquet_keeps_its_own_types(root):
-    table = pa.table(
-        {
-            "id": pa.array([1, 2], pa.int16()),
-            "at": pa.array([datetime(2024, 1, 1), None], pa.timestamp("us")),
-            "price": pa.array(["1.50", None], pa.string()).cast(pa.decimal128(9, 2)),
-            "tags": pa.array([["a"], None], pa.list_(pa.string())),
-        }
-    )
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    found = dumped(root, sink.getvalue().to_pybytes())
-    kinds = {"id": "int32", "at": "timestamp", "price": "decimal", "tags": "string"}
-    assert types_of(found) == kinds
-    assert rows_of(found)[0][3] == '["a"]'
-
-
 def test_a_file_that_gzip_packed_is_unpacked(root):
     assert rows_of(dumped(root, gzip.compress(b"id,b\n1,x\n2,y\n"))) == [(1, "x"), (2, "y")]
 
@@ -299,10 +171,7 @@ def test_a_file_that_gzip_packed_is_unpacked(root):
         (b"PAR1 and then nothing", "cannot be read"),
         (bytes(range(256)) * 40, "is no text"),
         (b'a,b\n1,"open\n2,x\n', "opens a quote in line 2"),
-        (
-            b"Dear all, this is prose.\nIt has, some, commas.\nNo\nNor here\nBut, a, b\n",
-            "not look like",
-        ),
+        (b"Dear all, a letter.\nIt has, some, commas, here.\nNone here\nBut, no.\n", "not look"),
     ],
 )
 def test_what_is_no_table_is_refused_in_words_and_leaves_nothing(root, content, said):
@@ -359,3 +228,17 @@ def test_real_calls_that_nobody_here_wrote_are_read_whole(root):
     found = dump(root, load_project(root), Wish(file=REAL, domain="network", name="cell-calls"))
     assert (found.delivery.rows, dict(found.delivery.rejected)) == (9834, {})
     assert types_of(found)["datetime"] == "timestamp"
+
+
+def test_the_commands_of_the_page_make_a_product_and_its_second_delivery(root, monkeypatch):
+    monkeypatch.setenv("MESH_PROJECT", str(root))
+    monkeypatch.chdir(root)
+    (root / "export.csv").write_text("id,b\n1,x\n2,y\n")
+    (root / "export-of-june.csv").write_text("id,b\n1,x\n3,z\n")
+    for command in (
+        "mesh dump export.csv --domain network --name cell-calls",
+        "mesh dump export-of-june.csv --domain network --name cell-calls",
+    ):
+        result = CliRunner().invoke(mesh, command.split()[1:])
+        assert result.exit_code == 0, result.output
+    assert "cell-calls: delivery 2, 2 rows with the key id; 0 set aside" in result.output

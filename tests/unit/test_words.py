@@ -24,6 +24,8 @@ ELSEWHERE = {
     "./run test --tier long": "tests/unit/test_run.py",
     "./run mesh status --json": "tests/unit/test_run.py",
     "./run setup dev": "tests/e2e/test_two_commands.py",
+    "mesh dump export.csv --domain network --name cell-calls": "tests/unit/test_dump.py",
+    "mesh dump export-of-june.csv --domain network --name cell-calls": "tests/unit/test_dump.py",
     "./run mesh status": "tests/e2e/test_compose.py",
     "./run mesh read calls --limit 3": "tests/e2e/test_compose.py",
     "./run mesh demo --backbone external": "tests/e2e/test_compose.py",

@@ -30,9 +30,11 @@ from mesh.product.deliveries import (
     note_delivery,
 )
 from mesh.product.delivery import Made, make_rows
-from mesh.product.dump_files import Raw, write_product
+from mesh.product.dump_contract import Raw
+from mesh.product.dump_files import write_product
 from mesh.product.dump_guess import Guessed, guess
-from mesh.product.dump_source import Options, Source, stage
+from mesh.product.dump_source import Options, Source
+from mesh.product.dump_stage import stage
 
 __all__ = ["Dumped", "Wish", "dump"]
 

@@ -18,7 +18,8 @@ from mesh.contract.identifiers import Identifier
 from mesh.contract.names import to_snake
 from mesh.product.duck import quoted
 from mesh.product.dump_source import Column, Source
-from mesh.product.dump_values import guess_type, literal
+from mesh.product.dump_sql import literal
+from mesh.product.dump_values import guess_type
 
 __all__ = ["ROW_NUMBER", "Found", "Guessed", "guess"]
 
