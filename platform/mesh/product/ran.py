@@ -8,7 +8,7 @@ transaction is. Not here: what the descriptor says (`plan`), and whom it is told
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -51,6 +51,11 @@ class Ran:
         self._written: dict[str, Flow] = {}
         # Told of the first message of each topic, by the thread that counts.
         self.tell: Callable[[Moment], None] | None = None
+
+    @staticmethod
+    def sizes(messages: Mapping[str, Sized]) -> dict[str, int]:
+        """How many messages there are by topic, to be counted once they are taken in."""
+        return {topic: len(each) for topic, each in messages.items()}
 
     def took(self, counts: Mapping[str, int]) -> None:
         """Count messages by topic, whose rows are committed."""

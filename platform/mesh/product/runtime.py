@@ -164,8 +164,7 @@ class Runtime:
         drained.clear()
         for part in parts:
             arrivals, offsets = self._read(part), inputs.next_offsets(part)
-            is_replay = not self._retries.isdisjoint(part)
-            counts = {topic: len(messages) for topic, messages in part.items()}
+            counts, is_replay = self.progress.ran.sizes(part), not self._retries.isdisjoint(part)
             part.clear()
             for batch in taken_in(self._running_engine().take_in, arrivals, offsets):
                 reach("storage-committed")
