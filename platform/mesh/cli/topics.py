@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -107,5 +108,7 @@ def follow_joining(app: App, admin: Admin) -> None:
         address=address,
         log=log,
         warn=warn,
+        # By its age a container is known to be healthy: who joins listens nowhere.
+        beat=lambda: app.home.write_run("joining.json", {"pid": os.getpid()}),
     )
     work.run(stop_on_signal())

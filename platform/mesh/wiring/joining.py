@@ -46,8 +46,8 @@ Log = Callable[[str], None]
 class Joining:
     """Who joins the mesh of *home*. *address* says where the catalogue answers, if it does.
 
-    *warn* is told all that could not be done; *is_registered* is set once every product of
-    *project* was sent to the catalogue.
+    *warn* is told all that could not be done, *beat* every second or so that the thread lives;
+    *is_registered* is set once every product of *project* was sent to the catalogue.
     """
 
     project: Project
@@ -57,6 +57,7 @@ class Joining:
     address: Callable[[], str | None]
     log: Log = lambda _: None
     warn: Callable[[list[str]], None] = lambda _: None
+    beat: Callable[[], None] = lambda: None
     is_registered: threading.Event = field(default_factory=threading.Event)
     _settled: object = None
     _registering: list[str] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Joining:
         principal = Principal(name=REGISTRAR, secret=self.home.secret(REGISTRAR))
         with Following(self.admin.endpoint, principal, PRODUCTS_TOPIC) as following:
             while not stop.is_set():
+                self.beat()
                 try:
                     self._register()
                     records = following.look(LOOK_S)
