@@ -187,7 +187,8 @@ def test_everything_listens_on_the_loopback_only(mesh: Mesh):
         if connection.status == psutil.CONN_LISTEN
     ]
 
-    assert len(found) == 2
+    # Access, the product and the catalogue.
+    assert len(found) == 3
     assert set(found) == {"127.0.0.1"}
 
 
