@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.backbone.wire import Unreadable, frame, schema_ids, unframe
@@ -32,6 +32,7 @@ def sorted_out(messages: list[tuple[bytes | None, bytes | None]]):
     return deletions, groups, faults
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(VALUES, max_size=20), st.integers(0, 3))
 def test_many_schema_ids_are_told_as_each_by_itself(values, start):
     found = schema_ids(pa.array(values, pa.binary()).slice(start)).tolist()
@@ -40,6 +41,7 @@ def test_many_schema_ids_are_told_as_each_by_itself(values, start):
     assert found == [-1 if isinstance(one, Unreadable) else one[0] for one in each]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([None, b"k", b"\xff"]), VALUES), max_size=20))
 def test_every_message_is_a_deletion_a_payload_or_a_fault(messages):
     deletions, groups, faults = sorted_out(messages)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
-from mesh.product.outbox import no_messages
+from mesh.product.outbox import OUTBOX, no_messages
 from mesh.product.patience import Patience
 from mesh.product.position import Batch
-from mesh.product.publishing import Publishing
+from mesh.product.publishing import SMALL, Publishing
 from mesh.product.relay import RelayFailed
 
 
@@ -89,3 +91,14 @@ def test_what_is_abandoned_has_ended_and_is_not_counted(publishing, storage):
 
     assert gate.seen == [1]
     assert storage.published is None
+
+
+def test_a_large_batch_is_published_before_anything_else_is_done(publishing, storage):
+    gate = Gate()
+    gate.is_open.set()
+    rows = [{"topic": "t", "key": b"k", "id": "i"}] * (SMALL + 1)
+    large = replace(batch(SMALL + 1), outbox=pa.Table.from_pylist(rows, OUTBOX))
+
+    publishing.begin(gate.publish, large)
+
+    assert storage.published == large.position

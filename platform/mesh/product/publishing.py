@@ -16,7 +16,10 @@ from mesh.product.patience import Patience
 from mesh.product.position import Batch
 from mesh.product.storage import Storage
 
-__all__ = ["Publishing"]
+__all__ = ["SMALL", "Publishing"]
+
+# Of more rows, two batches at once take more memory, and their work more than Kafka's commit.
+SMALL = 1_000
 
 
 class Publishing:
@@ -36,11 +39,16 @@ class Publishing:
     def begin(self, publish: Callable[[Batch], None], batch: Batch) -> None:
         """Have *publish* work on *batch* once the one before is published.
 
-        Raises what the one before has failed with; then *batch* is not begun.
+        Raises what the one before has failed with; then *batch* is not begun. A large one is
+        published at once.
         """
         self.settle()
-        future = self._executor.submit(self._work, publish, batch)
-        self._under_way = future, batch
+        if batch.outbox.num_rows > SMALL:
+            self._work(publish, batch)
+            self._tell(batch)
+        else:
+            future = self._executor.submit(self._work, publish, batch)
+            self._under_way = future, batch
 
     def settle(self) -> None:
         """Wait until all is published. Raises what that failed with."""
@@ -48,8 +56,7 @@ class Publishing:
             return
         (future, batch), self._under_way = self._under_way, None
         future.result()
-        self._storage.published, self.has_published = batch.position, True
-        self._count(batch.outbox)
+        self._tell(batch)
 
     def abandon(self) -> None:
         """Wait, whatever comes of it: the position in Kafka is read before anything else."""
@@ -61,6 +68,10 @@ class Publishing:
         """Wait, and end the thread."""
         self.abandon()
         self._executor.shutdown()
+
+    def _tell(self, batch: Batch) -> None:
+        self._storage.published, self.has_published = batch.position, True
+        self._count(batch.outbox)
 
     def _work(self, publish: Callable[[Batch], None], batch: Batch) -> None:
         with self._patience.asking():
