@@ -150,7 +150,7 @@ def test_no_secret_stands_in_what_docker_knows_of_the_containers(mesh_in_contain
 
 def test_ports_are_published_on_loopback_only(mesh_in_containers):
     lines = mesh_in_containers.run("ps", "--format", "json").splitlines()
-    published = [each for line in lines for each in json.loads(line)["Publishers"]]
+    published = [each for line in lines for each in json.loads(line)["Publishers"] or []]
 
     assert {each["URL"] for each in published if each["PublishedPort"]} == {"127.0.0.1"}
 
