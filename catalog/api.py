@@ -6,7 +6,7 @@ Pages for people stand under the same URLs (`negotiation`); whoever makes them h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request, Response
@@ -23,6 +23,7 @@ from catalog.answers import (
     VerdictDocument,
     descriptor_of,
 )
+from catalog.asking import Check, bounded_body, speaker
 from catalog.desk import Desk
 from catalog.figures import figures
 from catalog.negotiation import JsonByName
@@ -31,12 +32,11 @@ from catalog.verdict import Verdict
 from mesh.contract.policies import rulebook
 from mesh.contract.project import Project
 from mesh.errors import MeshError, Refused
-from mesh.ports.refusals import NotKnown, NotThere, answer_error
+from mesh.ports.refusals import NotThere, answer_error
 
 __all__ = ["catalogue_app"]
 
 MAX_BODY_BYTES = 4 << 20
-Check = Callable[[str], str]
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token speaks for nobody."},
     403: {"model": Problem, "description": "The token is not an owner's."},
@@ -145,7 +145,7 @@ def writing(desk: Desk, check: Check) -> APIRouter:
     async def put(request: Request, id: Id) -> Response:  # noqa: A002 - the path's parameter
         """Register the product, or a new version of it."""
         await run_in_threadpool(owner, request, id)
-        body = await body_of(request)
+        body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
             detail = f"a descriptor has at most {MAX_BODY_BYTES:,} bytes: split the product"
             return JSONResponse({"detail": detail}, 413)
@@ -170,26 +170,10 @@ def require_owner(request: Request, id_: str, check: Check, project: Project) ->
 
     Raises `NotKnown` for a token that is not good, `Refused` for anybody else's.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotKnown("send a token: `Authorization: Bearer …`; `mesh token` makes one")
-    try:
-        principal = check(token.strip())
-    except Refused as error:
-        raise NotKnown(str(error)) from error
+    principal = speaker(request, check)
     if principal != id_ and principal not in project.owners_of(id_):
         raise Refused(f"{principal} does not own {id_}: only its owners and itself may register it")
     return principal
-
-
-async def body_of(request: Request) -> bytes | None:
-    """The request's body, or None where it is too large, of which no more is read."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def answered(verdict: Verdict, status: int) -> Response:

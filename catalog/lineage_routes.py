@@ -11,7 +11,6 @@ Not here: what is made of an event (`lineage`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -19,15 +18,14 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from catalog.answers import Problem
+from catalog.asking import Check, bounded_body, speaker
 from catalog.lineage import Book
 from mesh.contract.impact import impact_of
-from mesh.errors import Refused, WrongUse
-from mesh.ports.refusals import NotKnown
+from mesh.errors import WrongUse
 
 __all__ = ["lineage_routes"]
 
 MAX_BODY_BYTES = 1 << 20
-Check = Callable[[str], str]
 EVENT_BODY: dict[str, Any] = {
     "security": [{"token": []}],
     "requestBody": {
@@ -56,7 +54,7 @@ def lineage_routes(book: Book, check: Check) -> APIRouter:
     async def post_event(request: Request) -> JSONResponse:
         """Take in one event of whoever the token speaks for."""
         principal = await run_in_threadpool(speaker, request, check)
-        body = await bounded_body(request)
+        body = await bounded_body(request, MAX_BODY_BYTES)
         if body is None:
             detail = f"an event has at most {MAX_BODY_BYTES:,} bytes"
             return JSONResponse({"detail": detail}, 413)
@@ -76,27 +74,6 @@ def lineage_routes(book: Book, check: Check) -> APIRouter:
         return impact_of(lineage, lineage.ref(port, name)).as_document()
 
     return routes
-
-
-def speaker(request: Request, check: Check) -> str:
-    """The principal of the request's token. Raises `NotKnown` where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotKnown("send a token: `Authorization: Bearer …`; `mesh token` makes one")
-    try:
-        return check(token.strip())
-    except Refused as error:
-        raise NotKnown(str(error)) from error
-
-
-async def bounded_body(request: Request) -> bytes | None:
-    """The request's body, or None where it is too large, of which no more is read."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def parsed(body: bytes) -> object:
