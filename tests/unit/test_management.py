@@ -12,7 +12,7 @@ from mesh.contract.identifiers import Identifier
 from mesh.contract.project import load_project
 from mesh.ports.dictionary import MASK
 from mesh.product.rejection import Rejection
-from mesh.wiring.product import is_loopback
+from mesh.wiring.doors import is_loopback
 from tests.doors import opened_door
 from tests.life import ROOT
 from tests.mapped import notes_contract

@@ -15,19 +15,16 @@ from starlette.types import ASGIApp
 
 from mesh.contract.model import Product
 from mesh.contract.project import Project
-from mesh.control.tokens import check_token, public_key
 from mesh.errors import MeshError
 from mesh.home import Home
-from mesh.observe.metrics import figures
 from mesh.ports.app import door_app
-from mesh.ports.door import Door
-from mesh.ports.management import Management
 from mesh.ports.waiting import Switch
 from mesh.product.deliveries import CURRENT, Delivered, batch_ports, deliveries_of, folder_of
 from mesh.product.duck import quoted
 from mesh.product.pause import Pause
 from mesh.settings import Settings
-from mesh.wiring.product import is_loopback, listening
+from mesh.wiring.doors import door_of, management_of
+from mesh.wiring.product import listening
 
 __all__ = ["open_batch", "run_batch"]
 
@@ -141,28 +138,11 @@ def open_batch(
     settings: Settings, home: Home, project: Project, files: Files, pause: Pause
 ) -> ASGIApp:
     """The product's HTTP door over its files."""
-    product, key = files.product, public_key(home)
+    product = files.product
     contracts = {
         each.name: each.contract for each in batch_ports(product) if files.known[each.name]
     }
-    door = Door(
-        files.connection,
-        contracts,
-        readers={
-            each.id: frozenset({*project.readers_of(each), product.id})
-            for each in contracts.values()
-        },
-        check=lambda token: check_token(token, key),
-        secret=home.secret(product.id),
-    )
-    management = Management(
-        product=product,
-        door=door,
-        progress=partial(files.describe, pause),
-        pausing=pause,
-        owners=frozenset({*project.owners_of(product.id), product.id}),
-        figures=figures,
-        identifiers=project.identifiers,
-        has_open_samples=is_loopback(settings.http_host),
-    )
+    door = door_of(home, project, product, files.connection, contracts)
+    progress = partial(files.describe, pause)
+    management = management_of(settings, project, product, door, progress=progress, pausing=pause)
     return door_app(door, management)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,14 +13,11 @@ from starlette.types import ASGIApp
 
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.project import Project
-from mesh.control.tokens import check_token, public_key
 from mesh.home import Home
-from mesh.observe.metrics import figures
 from mesh.observe.openlineage import Job, events_of
 from mesh.observe.runlog import RunLog
 from mesh.ports.app import door_app
 from mesh.ports.door import Door
-from mesh.ports.management import Management
 from mesh.ports.own import Own, Remembered
 from mesh.ports.serve import Server
 from mesh.ports.waiting import Switch
@@ -33,6 +29,7 @@ from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
+from mesh.wiring.doors import door_of, management_of
 from mesh.wiring.opening import run_with_room, stand_by
 from mesh.wiring.own import own_routes
 
@@ -106,41 +103,21 @@ def open_door(
 ) -> ASGIApp:
     """The product's HTTP door over further connections to its storage."""
     product = runtime.plan.product
-    key = public_key(home)
     contracts = {each.port.name: each.contract for each in runtime.plan.outputs}
-    door = Door(
-        reader(),
-        contracts,
-        readers={
-            each.id: frozenset({*project.readers_of(each), product.id})
-            for each in contracts.values()
-        },
-        check=lambda token: check_token(token, key),
-        secret=home.secret(product.id),
-    )
+    door = door_of(home, project, product, reader(), contracts)
     job = Job(project, runtime.plan, find_endpoint(settings, home).bootstrap_servers)
-    management = Management(
-        product=product,
-        door=door,
+    management = management_of(
+        settings,
+        project,
+        product,
+        door,
         progress=partial(describe, runtime),
         pausing=runtime.pause,
-        owners=frozenset({*project.owners_of(product.id), product.id}),
-        figures=figures,
-        identifiers=project.identifiers,
-        has_open_samples=is_loopback(settings.http_host),
         events=partial(events_of, job, runs, runtime.progress.ran),
     )
     app = door_app(door, management)
     add_own(app, door, project, runtime, reader)
     return app
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens at *host*."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def add_own(

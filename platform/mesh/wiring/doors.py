@@ -1,0 +1,76 @@
+"""What the doors of all products have in common: who may read, and what management ports say.
+
+Not here: the process and its storage (`product`), files in place of one (`batch`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+
+import duckdb
+
+from mesh.contract.model import Contract, Product
+from mesh.contract.project import Project
+from mesh.control.tokens import check_token, public_key
+from mesh.home import Home
+from mesh.observe.metrics import figures
+from mesh.ports.door import Door
+from mesh.ports.management import Events, Management
+from mesh.product.pause import Pause
+from mesh.settings import Settings
+
+__all__ = ["door_of", "is_loopback", "management_of"]
+
+
+def door_of(
+    home: Home,
+    project: Project,
+    product: Product,
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Mapping[str, Contract],
+) -> Door:
+    """The door of *product* to its rows in *connection*, for those who were granted each port."""
+    key = public_key(home)
+    return Door(
+        connection,
+        contracts,
+        readers={
+            each.id: frozenset({*project.readers_of(each), product.id})
+            for each in contracts.values()
+        },
+        check=lambda token: check_token(token, key),
+        secret=home.secret(product.id),
+    )
+
+
+def management_of(
+    settings: Settings,
+    project: Project,
+    product: Product,
+    door: Door,
+    *,
+    progress: Callable[[], Mapping[str, object]],
+    pausing: Pause,
+    events: Events = tuple,
+) -> Management:
+    """The management ports of *product*, whose owners and itself may pause it."""
+    return Management(
+        product=product,
+        door=door,
+        progress=progress,
+        pausing=pausing,
+        owners=frozenset({*project.owners_of(product.id), product.id}),
+        figures=figures,
+        identifiers=project.identifiers,
+        has_open_samples=is_loopback(settings.http_host),
+        events=events,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at *host*."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
