@@ -12,15 +12,11 @@ from catalog.pages.sampling import Sample
 from catalog.pages.texts import mappings, one_line, since
 from catalog.pages.ways import ways_to
 from catalog.shelf import Entry, Shelf
-from mesh.contract.model import Contract, OutputPort
+from mesh.contract.model import Contract, OutputPort, Product
+from mesh.contract.sla import levels_of, sla_of
 from mesh.ports.dictionary import describe_field
 
-__all__ = ["limit_of", "port_document", "promises_of", "relation_document"]
-
-UNITS: Mapping[str, float] = {
-    "s": 1, "second": 1, "seconds": 1, "min": 60, "minute": 60, "minutes": 60, "m": 60,
-    "h": 3600, "hour": 3600, "hours": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
-}  # fmt: skip
+__all__ = ["latency_of", "port_document", "promises_of", "relation_document"]
 
 
 def port_document(
@@ -101,24 +97,11 @@ def promises_of(contract: Contract) -> Sequence[Mapping[str, object]]:
             "unit": one_line(each.get("unit")),
             "description": one_line(each.get("description")),
         }
-        for each in mappings(contract.document.get("slaProperties"))
+        for each in levels_of(contract)
     ]
 
 
-def limit_of(entry: Entry, *names: str) -> float | None:
-    """The strictest service level of one of *names* among a product's ports, in seconds."""
-    found = [
-        seconds_of(each)
-        for port in entry.product.outputs
-        for each in promises_of(port.contract)
-        if str(each["property"]).lower() in names
-    ]
+def latency_of(product: Product) -> float | None:
+    """The strictest latency that a product's ports promise, in seconds."""
+    found = [sla_of(each.contract).latency_s for each in product.outputs]
     return min((each for each in found if each is not None), default=None)
-
-
-def seconds_of(promise: Mapping[str, object]) -> float | None:
-    """A service level in seconds; None where it is no time."""
-    try:
-        return float(str(promise["value"])) * UNITS[str(promise["unit"]).lower()]
-    except (KeyError, ValueError):
-        return None

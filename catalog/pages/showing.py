@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from catalog.pages.charts import freshness_chart, quality_chart
 from catalog.pages.lineage import lineage_picture
-from catalog.pages.ports import limit_of
+from catalog.pages.ports import latency_of
 from catalog.shelf import Entry, Shelf
 
 __all__ = ["product_extras"]
@@ -20,6 +20,6 @@ def product_extras(shelf: Shelf, entry: Entry) -> Mapping[str, object]:
     history = [*entry.history] or ([entry.observed] if entry.observed else [])
     return {
         "picture": lineage_picture(shelf, entry.product),
-        "freshness": freshness_chart(history, limit_of(entry, "latency")),
+        "freshness": freshness_chart(history, latency_of(entry.product)),
         "quality": quality_chart(history),
     }

@@ -14,6 +14,7 @@ from mesh.contract.names import listed
 from mesh.contract.odps import DESCRIPTOR
 from mesh.contract.policy import Checked, Finding, finding, warning
 from mesh.contract.project import Project
+from mesh.contract.sla import levels_of
 
 __all__ = ["PROMISES", "SLA"]
 
@@ -48,12 +49,6 @@ def declares_a_service_level(product: Product, _project: Project) -> Iterator[Fi
                 "add `slaProperties:` with the property `latency` or `frequency`, its `value:` and"
                 " `unit:`",
             )
-
-
-def levels_of(contract: Contract) -> list[dict[str, object]]:
-    """The service levels of a contract."""
-    found = contract.document.get("slaProperties")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def breaks_no_reader(product: Product, project: Project) -> Iterator[Finding]:

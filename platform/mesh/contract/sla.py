@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mesh.contract.model import Contract
 
-__all__ = ["Sla", "sla_of"]
+__all__ = ["Sla", "levels_of", "sla_of"]
 
 UNITS_S = {
     "ms": 0.001, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "m": 60.0, "minute": 60.0,
@@ -37,12 +37,7 @@ class Sla:
 
 def sla_of(contract: Contract) -> Sla:
     """The service levels of *contract*; what cannot be read as one is left out."""
-    found = contract.document.get("slaProperties")
-    levels = {
-        str(each.get("property")).lower(): each
-        for each in (found if isinstance(found, list) else [])
-        if isinstance(each, dict)
-    }
+    levels = {str(each.get("property")).lower(): each for each in levels_of(contract)}
     availability = share(levels.get("availability") or levels.get("generalavailability"))
     error_rate = share(levels.get("errorrate"))
     return Sla(
@@ -51,6 +46,12 @@ def sla_of(contract: Contract) -> Sla:
         availability=AVAILABILITY if availability is None else availability,
         error_rate=ERROR_RATE if error_rate is None else error_rate,
     )
+
+
+def levels_of(contract: Contract) -> list[dict[str, object]]:
+    """The service levels of *contract* as they are written."""
+    found = contract.document.get("slaProperties")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def duration(level: dict[str, object] | None) -> float | None:
