@@ -6,23 +6,20 @@ descriptors that products write (`intake`).
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Iterator, Mapping
-from io import BytesIO
 from typing import Any
 
-import fastavro
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.record import decoded, encoded
 from mesh.backbone.registry import Registry
-from mesh.backbone.wire import Unreadable, frame, unframe
 from mesh.contract.catalogue import OWN_TOPICS
 from mesh.errors import BackboneError, Unreachable
 
-__all__ = ["Bus", "decoded"]
+__all__ = ["Bus"]
 
 TIMEOUT_S = 30.0
 
@@ -41,7 +38,9 @@ class Bus:
 
         Raises a `BackboneError` where it does not take it.
         """
-        value = None if record is None else self._encoded(topic, record)
+        value = None
+        if record is not None:
+            value = encoded(self.schema_id(topic), OWN_TOPICS[topic], record)
         told: list[tuple[KafkaError | None, Message]] = []
         try:
             self._producer.produce(
@@ -94,11 +93,6 @@ class Bus:
             self._ids[topic] = found
         return self._ids[topic]
 
-    def _encoded(self, topic: str, record: Mapping[str, Any]) -> bytes:
-        buffer = BytesIO()
-        fastavro.schemaless_writer(buffer, fastavro.parse_schema(OWN_TOPICS[topic]), record)
-        return frame(self.schema_id(topic), buffer.getvalue())
-
 
 def messages(consumer: Consumer, topic: str) -> Iterator[Message]:
     """Every message up to the end of partition 0, as it is when it is reached."""
@@ -117,20 +111,3 @@ def messages(consumer: Consumer, topic: str) -> Iterator[Message]:
             return
         elif not error.retriable() and error.code() != KafkaError._TRANSPORT:
             raise KafkaException(error)
-
-
-def decoded(value: bytes, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The record in a message of ours. Raises `ValueError` with the reason where it is none."""
-    found = unframe(value)
-    if isinstance(found, Unreadable):
-        raise ValueError(found.reason)
-    buffer = BytesIO(found[1])
-    try:
-        record = fastavro.schemaless_reader(buffer, fastavro.parse_schema(dict(schema)), None)
-    except (EOFError, ValueError, IndexError, OverflowError, MemoryError, struct.error) as error:
-        raise ValueError(f"the Avro datum is cut short or damaged ({error})") from error
-    if buffer.read(1):
-        raise ValueError("bytes are left over after the Avro datum")
-    if not isinstance(record, dict):
-        raise ValueError("the Avro datum is no record")
-    return record

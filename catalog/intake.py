@@ -13,10 +13,10 @@ from types import MappingProxyType
 
 from confluent_kafka import OFFSET_STORED, Consumer, KafkaException, Message, TopicPartition
 
-from catalog.bus import decoded
 from catalog.desk import Desk
 from catalog.verdict import Found, Verdict
 from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.record import decoded
 from mesh.backbone.registry import Registry
 from mesh.backbone.wire import Unreadable, unframe
 from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, descriptor_topic

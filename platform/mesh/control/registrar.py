@@ -13,15 +13,13 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 
-import fastavro
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.record import encoded
 from mesh.backbone.registry import Registry, Schema
-from mesh.backbone.wire import frame
 from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, OWN_TOPICS, descriptor_topic
 from mesh.contract.diff import Change, field_changes
 from mesh.contract.model import Contract, Product
@@ -198,17 +196,10 @@ def announce(
             producer.produce(
                 SCHEMAS_TOPIC,
                 key=f"{subject}/{id_}",
-                value=frame(schema_id, datum(value)),
+                value=encoded(schema_id, ANNOUNCEMENT, value),
                 on_delivery=lambda error, _: errors.append(error) if error else None,
             )
         if producer.flush(ANNOUNCE_TIMEOUT_S) or errors:
             raise KafkaException(errors[0] if errors else KafkaError(KafkaError._TIMED_OUT))
     except KafkaException as exception:
         raise kafka_error(exception.args[0], "announce schemas") from exception
-
-
-def datum(value: dict[str, object]) -> bytes:
-    """One Avro datum of an announcement."""
-    buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, fastavro.parse_schema(ANNOUNCEMENT), value)
-    return buffer.getvalue()

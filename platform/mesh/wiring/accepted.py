@@ -5,29 +5,27 @@ Not here: what is made of them (`joining`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from io import BytesIO
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-import fastavro
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.backbone.wire import Unreadable, unframe
+from mesh.backbone.record import decoded
 from mesh.contract.catalogue import PRODUCT_SCHEMA
 
 __all__ = ["Following"]
-
-SCHEMA = fastavro.parse_schema(PRODUCT_SCHEMA)
 
 
 class Following:
     """One reader of *topic*, from its beginning."""
 
-    def __init__(self, endpoint: Endpoint, principal: Principal, topic: str) -> None:
-        self._topic = topic
+    def __init__(
+        self, endpoint: Endpoint, principal: Principal, topic: str, log: Callable[[str], None]
+    ) -> None:
+        self._topic, self._log = topic, log
         self._records: dict[str, Mapping[str, Any]] = {}
         self._is_whole = False
         self._consumer = Consumer(
@@ -70,10 +68,10 @@ class Following:
 
     def _take(self, key: str, value: bytes | None) -> None:
         self._records.pop(key, None)
-        found = None if value is None else unframe(value)
-        if found is None or isinstance(found, Unreadable):
+        if value is None:
             return
-        # The catalogue alone writes here, by the schema that is registered.
-        record = fastavro.schemaless_reader(BytesIO(found[1]), SCHEMA, None)
-        if isinstance(record, dict):
-            self._records[key] = record
+        try:
+            self._records[key] = decoded(value, PRODUCT_SCHEMA)
+        except ValueError as error:
+            # The catalogue alone writes here, and what it wrote wrongly is nobody's to serve.
+            self._log(f"what was accepted of {key} cannot be read: {error}")

@@ -66,7 +66,7 @@ class Joining:
     def run(self, stop: threading.Event) -> None:
         """Follow until *stop* is set; what stands in the way is waited out."""
         principal = Principal(name=REGISTRAR, secret=self.home.secret(REGISTRAR))
-        with Following(self.admin.endpoint, principal, PRODUCTS_TOPIC) as following:
+        with Following(self.admin.endpoint, principal, PRODUCTS_TOPIC, self.log) as following:
             while not stop.is_set():
                 self.beat()
                 try:
