@@ -50,9 +50,15 @@ around as (
     select * from erased
 ),
 
+-- What is erased now was said too, before the batch.
 said_again as (
-    select s.relation, s.statement_id from statements s
-    semi join around a on a.relation = s.relation and a.statement_id = s.statement_id
+    select relation, statement_id
+    from (
+        select s.relation, s.statement_id from statements s
+        semi join around a on a.relation = s.relation and a.statement_id = s.statement_id
+        union all
+        select relation, statement_id from erased
+    )
     group by all having count(*) > 1
 ),
 

@@ -207,3 +207,19 @@ def test_any_statements_in_any_order_answer_as_the_naive_model(plan, data, said,
     for _ in range(3):
         at, known_at = data.draw(instants), data.draw(st.integers(-1, 13) | st.just(LATEST))
         assert_answers(bench, left, kinds, at, known_at)
+
+
+def test_what_was_said_before_counts_again_once_what_was_said_after_it_is_erased(plan):
+    """The ports and their whole queries agree, which the bench asserts after each step."""
+    phones = "phone-number-contract"
+    bench = Bench(plan, dict.fromkeys(ENDS, "many-to-many") | {phones: "many-to-one"})
+    later = Said(phones, 2, 0, 13, "s1", "l1", "+1", "C-1", None, 0, True)
+    said = [
+        Said(phones, 1, 0, 2, "s1", "l3", "+1", "C-1", None, None, True),
+        Said(phones, 1, 0, 4, "s0", "l1", "+1", "C-1", None, None, False),
+        Said(phones, 0, 0, 8, "s6", "l3", "+1", "C-2", None, None, False),
+        later,
+    ]
+
+    bench.take_in(said)
+    bench.erase([later])
