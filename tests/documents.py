@@ -23,6 +23,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +98,16 @@ class Shell:
         if self.home.exists():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.run("mesh down")
-        left = list(self.left_running())
-        for process in left:
-            with contextlib.suppress(psutil.Error):
-                process.terminate()
-        for process in psutil.wait_procs(left, timeout=5)[1]:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        # What was started a moment ago may be becoming its program, and has no environment then.
+        for rest_s in (0.0, 0.3):
+            time.sleep(rest_s)
+            left = list(self.left_running())
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.terminate()
+            for process in psutil.wait_procs(left, timeout=5)[1]:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
 
     def left_running(self) -> Iterator[psutil.Process]:
         """Find the processes that were started with our state folder."""
