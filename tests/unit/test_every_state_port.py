@@ -70,6 +70,8 @@ def test_a_state_port_that_ships_says_what_its_whole_query_says(product, memory)
 
 
 @pytest.mark.long
+# A thousand histories take a quarter of an hour, and a fault in them as long to be made small.
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("product", SHIPPED)
 def test_a_state_port_that_ships_holds_over_many_histories(product, memory):
     plan = plan_product(load_project(ROOT), product)
