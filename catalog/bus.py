@@ -6,6 +6,7 @@ descriptors that products write (`intake`).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,15 +33,22 @@ class Bus:
         self._ids: dict[str, int] = {}
         config = {**endpoint.client(principal), "enable.idempotence": True, "linger.ms": 0}
         self._producer = Producer(config)
+        self._lock = threading.Lock()
 
     def write(self, topic: str, key: str, record: Mapping[str, Any] | None) -> int:
         """Write *record*, or a tombstone, and return its offset once the broker has it.
 
-        Raises a `BackboneError` where it does not take it.
+        Raises a `BackboneError` where it does not take it. Any thread may write.
         """
         value = None
         if record is not None:
             value = encoded(self.schema_id(topic), OWN_TOPICS[topic], record)
+        # One at a time: a flush hands out the reports of all that is under way, so another's
+        # could end before it has been told of its own, and would purge what is not.
+        with self._lock:
+            return self._written(topic, key, value)
+
+    def _written(self, topic: str, key: str, value: bytes | None) -> int:
         told: list[tuple[KafkaError | None, Message]] = []
         try:
             self._producer.produce(

@@ -43,7 +43,10 @@ class Watch:
     def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
         """Look until *stop* is set."""
         while not stop.is_set():
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # whatever it is, the next look is made
+                self._tell("the products", repr(error))
             stop.wait(every_s)
 
     def look(self) -> None:
@@ -59,12 +62,20 @@ class Watch:
         """Take in what has not been taken yet."""
         marks = {mark_of(each): each for each in events}
         before = self._taken.get(product, set())
+        troubles, refused = [], set()
         for mark, each in marks.items():
-            if mark not in before:
-                self._book.take(each, product)
+            try:
+                if mark not in before:
+                    self._book.take(each, product)
+            except MeshError as error:
+                troubles.append(str(error))
+                refused.add(mark)  # it is tried again: what stands in the way may go
         # What is no longer told is forgotten, so that the set stays as small as the answer.
-        self._taken[product] = set(marks)
-        self._said.pop(product, None)
+        self._taken[product] = set(marks) - refused
+        if troubles:
+            self._tell(product, troubles[0])
+        else:
+            self._said.pop(product, None)
 
     def _tell(self, product: str, text: str) -> None:
         """Log a trouble once."""

@@ -25,11 +25,14 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 60.0
 
 
-def wait_until(holds: Callable[[], Any], timeout_s: float = TIMEOUT_S) -> Any:
-    """What *holds* says as soon as it is true; fails when the time is over."""
+def wait_until(
+    holds: Callable[[], Any], timeout_s: float = TIMEOUT_S, why: Callable[[], str] = lambda: ""
+) -> Any:
+    """What *holds* says as soon as it is true; fails when the time is over, and says *why*."""
     end = time.monotonic() + timeout_s
     while not (found := holds()):
-        assert time.monotonic() < end, f"it did not come to hold within {timeout_s:.0f} s"
+        if time.monotonic() > end:
+            pytest.fail(f"it did not come to hold within {timeout_s:.0f} s\n{why()}")
         time.sleep(0.02)
     return found
 
@@ -120,6 +123,11 @@ class Mesh:
         """What `mesh status --json` says."""
         document: dict[str, Any] = json.loads(self.result("status", "--json").stdout)
         return document
+
+    def log(self, service: str) -> str:
+        """The last that a service has logged."""
+        path = self.home / "logs" / f"{service}.log"
+        return path.read_text(errors="replace")[-4000:] if path.exists() else f"no {path}"
 
     def service(self, name: str) -> dict[str, Any]:
         """One service of the status."""

@@ -135,7 +135,10 @@ def edges(mesh: Mesh) -> dict[tuple[str, str], str]:
 
 def test_the_catalogue_hears_of_products_and_of_others_and_forgets_nothing(mesh: Mesh):
     declared = ("call-center.finished-calls", PRODUCT)
-    wait_until(lambda: edges(mesh).get(declared) == "both")
+    wait_until(
+        lambda: edges(mesh).get(declared) == "both",
+        why=lambda: f"{edges(mesh)}\n{told(mesh)}\n{mesh.log('catalogue')}",
+    )
     assert catalogue(mesh, "/api/v1/lineage").json()["differences"] == []
 
     told_by_ada = {**told(mesh)[-1], "outputs": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -65,3 +66,30 @@ def test_a_door_that_answers_nonsense_is_logged_once_and_changes_nothing(
     (line,) = log
     assert said in line
     assert all(each.kind == "declared" for each in book.edges())
+
+
+def test_one_event_that_is_refused_keeps_no_other_from_being_taken(book: Book) -> None:
+    log: list[str] = []
+    foreign = event(STAGING, outputs=("pub.finance.billing.payments.v1",))
+    watch, _ = looking(book, {"events": [foreign, event(STAGING)]}, log)
+    watch.look()
+    assert len(log) == 1
+    kinds = {each.source: each.kind for each in book.edges()}
+    assert kinds["call-center.finished-calls"] == "both"
+
+
+def test_a_look_that_fails_in_a_way_that_nobody_foresaw_is_not_the_last(book: Book) -> None:
+    log: list[str] = []
+    stop = threading.Event()
+    looks: list[int] = []
+
+    def doors() -> dict[str, str]:
+        looks.append(len(looks))
+        if len(looks) == 3:
+            stop.set()
+        raise OSError("the folder is gone")
+
+    Watch(book, doors, log.append).run(stop, every_s=0)
+    assert looks == [0, 1, 2]
+    assert len(log) == 1
+    assert "the folder is gone" in log[0]
