@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import click
@@ -94,3 +95,22 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "./run test" in [
         line.strip().partition(" ||")[0] for line in ci.read_text().splitlines()
     ]
+
+
+PROSE = [path for path in MARKDOWN if path not in WALKTHROUGHS]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_has_no_heading_and_no_row_of_a_table_twice(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    headings = [each for each in lines if each.startswith("## ")]
+    rows = [each.split("|")[1].strip() for each in lines if each.startswith("| `")]
+    assert headings == list(dict.fromkeys(headings))
+    # One name may stand in several tables of a page, but in none next to itself.
+    assert [a for a, b in itertools.pairwise(rows) if a == b] == []
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_heading_has_an_empty_line_before_it(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [b for a, b in itertools.pairwise(lines) if b.startswith("## ") and a] == []
