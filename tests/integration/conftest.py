@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: the workbench on which state ports are tried."""
+"""Fixtures of the integration tests: a workbench for state ports, a project of one product."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mesh.testing import Backbone, Workbench
+from mesh.testing.copies import copy_project
+from tests.life import ROOT
 from tests.stats import open_stats
 
 
@@ -16,3 +18,11 @@ def bench(backbone: Backbone, tmp_path: Path) -> Iterator[Workbench]:
     """A project with both products of state ports (`tests.stats`)."""
     with open_stats(backbone, tmp_path) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def one_product(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A project with the call centre alone: a mesh of it starts in half the time."""
+    root = tmp_path_factory.mktemp("one-product") / "project"
+    copy_project(ROOT, root, "small", ["call-center"])
+    return str(root)

@@ -160,7 +160,8 @@ def test_a_project_without_products_says_where_it_looked(mesh: Mesh, tmp_path, f
 
 @pytest.mark.broker
 @pytest.mark.slow
-def test_two_starts_at_once_make_one_mesh(mesh: Mesh):
+def test_two_starts_at_once_make_one_mesh(mesh: Mesh, one_product):
+    mesh.settings = {"MESH_PROJECT": one_product}
     both = [mesh.start("up"), mesh.start("up")]
     codes = sorted(each.wait() for each in both)
 

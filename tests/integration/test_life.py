@@ -33,8 +33,8 @@ def running(tmp_path_factory):
 
 
 @pytest.fixture
-def fresh(tmp_path):
-    with opened(tmp_path / "a home") as mesh:
+def fresh(tmp_path, one_product):
+    with opened(tmp_path / "a home", MESH_PROJECT=one_product) as mesh:
         yield mesh
 
 
@@ -145,9 +145,9 @@ def test_a_table_is_bold_on_a_terminal_and_plain_elsewhere(running: Mesh):
     [
         ("starting", signal.SIGINT),
         ("waiting for kafka", signal.SIGHUP),
-        pytest.param("making schemas", signal.SIGKILL, marks=pytest.mark.slow),
-        pytest.param("waiting for registry", signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param("waiting for access", signal.SIGINT, marks=pytest.mark.slow),
+        ("making schemas", signal.SIGKILL),
+        pytest.param("waiting for registry", signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param("waiting for access", signal.SIGINT, marks=pytest.mark.long),
     ],
 )
 def test_a_start_that_is_interrupted_leaves_no_process(fresh: Mesh, step, number):
@@ -177,8 +177,8 @@ def test_a_supervisor_that_is_ended_during_the_start_is_told_to_who_waits(fresh:
     "number",
     [
         signal.SIGKILL,
-        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
     ],
 )
 def test_no_process_is_left_after_the_supervisor_is_ended(fresh: Mesh, number):
@@ -203,9 +203,8 @@ def test_a_mesh_in_the_foreground_says_what_it_does_and_ends_with_ctrl_c(fresh: 
     assert fresh.is_gone(0.5)
 
 
-@pytest.mark.slow
 def test_two_meshes_in_two_folders_run_side_by_side(fresh: Mesh, tmp_path):
-    with opened(tmp_path / "other home") as other:
+    with opened(tmp_path / "other home", **fresh.settings) as other:
         fresh.run("up")
         other.run("up")
         fresh.run("feed", "call-center", "--calls", "100")

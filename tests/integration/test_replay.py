@@ -180,8 +180,8 @@ def test_a_replay_that_is_cut_off_leaves_a_storage_that_goes_on(
     assert_each_once(workbench, 250)
 
 
-def test_a_replay_while_the_mesh_runs_stops_one_product_and_it_goes_on(tmp_path):
-    with opened(tmp_path / "home") as mesh:
+def test_a_replay_while_the_mesh_runs_stops_one_product_and_it_goes_on(tmp_path, one_product):
+    with opened(tmp_path / "home", MESH_PROJECT=one_product) as mesh:
         mesh.run("up")
         mesh.run("feed", "call-center", "--calls", "500")
         wait_until(lambda: mesh.has_calls(500))
@@ -199,8 +199,8 @@ def test_a_replay_while_the_mesh_runs_stops_one_product_and_it_goes_on(tmp_path)
 
 
 @pytest.mark.long
-def test_a_mesh_that_is_stopped_is_started_for_a_replay_and_stopped_again(tmp_path):
-    with opened(tmp_path / "home") as mesh:
+def test_a_mesh_that_is_stopped_is_started_for_a_replay_and_stopped_again(tmp_path, one_product):
+    with opened(tmp_path / "home", MESH_PROJECT=one_product) as mesh:
         mesh.run("up")
         mesh.run("feed", "call-center", "--calls", "500")
         wait_until(lambda: mesh.has_calls(500))

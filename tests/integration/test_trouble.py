@@ -13,12 +13,11 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture
-def mesh(tmp_path):
-    with opened(tmp_path / "home") as found:
+def mesh(tmp_path, one_product):
+    with opened(tmp_path / "home", MESH_PROJECT=one_product) as found:
         yield found
 
 
-@pytest.mark.slow
 def test_a_product_that_cannot_start_stops_the_start_and_says_why(mesh: Mesh):
     storage = mesh.home / "products" / "call-center" / "storage.duckdb"
     storage.parent.mkdir(parents=True)
@@ -30,7 +29,6 @@ def test_a_product_that_cannot_start_stops_the_start_and_says_why(mesh: Mesh):
     assert "remove the file" in said
 
 
-@pytest.mark.slow
 def test_a_product_that_cannot_start_again_is_tried_with_growing_pauses(mesh: Mesh):
     mesh.run("up")
     storage = mesh.home / "products" / "call-center" / "storage.duckdb"
@@ -56,10 +54,10 @@ def reason_of(mesh: Mesh, part: str):
     return service if part in service["reason"] else None
 
 
-@pytest.mark.slow
-def test_a_disk_that_fills_up_loses_nothing(tmp_path):
+@pytest.mark.long
+def test_a_disk_that_fills_up_loses_nothing(tmp_path, one_product):
     for place in mounted(tmp_path, "size=120m"):
-        with opened(place / "home") as mesh:
+        with opened(place / "home", MESH_PROJECT=one_product) as mesh:
             mesh.run("up")
             mesh.run("feed", "call-center", "--calls", "100")
             wait_until(lambda: mesh.has_calls(100))
