@@ -26,7 +26,7 @@ FREEZES_S = (1.0, 3.0, 12.0, 0.3, 6.0, 14.0)
 NOTICED_S = 10.0
 SLOW_S = 2.0
 # It first looks whether the other is alive, for longer than a dead one would be there.
-ZOMBIE_S = 12.0
+ZOMBIE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
