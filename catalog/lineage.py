@@ -103,7 +103,7 @@ class Book:
 
     def edges(self) -> tuple[Edge, ...]:
         """Every edge, declared, observed or both."""
-        return compared(self.lineage().edges, self._sightings())
+        return compared(self.lineage().edges, self.sightings())
 
     def differences(self) -> tuple[Difference, ...]:
         """Where declared and observed differ."""
@@ -165,7 +165,8 @@ class Book:
             else:
                 self._seen[pair] = replace(before, first_at=min(before.first_at, sighting.at))
 
-    def _sightings(self) -> list[Sighting]:
+    def sightings(self) -> list[Sighting]:
+        """Of each pair what was seen last."""
         with self._lock:
             return [each.last for each in self._seen.values()]
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from confluent_kafka import Consumer
+from fastapi import APIRouter
 
 from catalog.api import catalogue_app
+from catalog.asking import Check
 from catalog.bus import Bus
+from catalog.clock import Clock
 from catalog.desk import Desk
 from catalog.intake import Domains, Intake
+from catalog.ladder_figures import ladder_figures
+from catalog.ladder_kept import restored, writer
+from catalog.ladder_routes import clock_routes, ladder_routes
+from catalog.lineage import Book
 from catalog.lineage_figures import lineage_figures
 from catalog.lineage_kept import book_of, watching
 from catalog.lineage_routes import lineage_routes
+from catalog.observing import Observer, client_for_doors, observing
 from catalog.pages.routes import pages_router
-from catalog.shelving import shelves_of
+from catalog.shelving import observed_shelves, shelves_of
 from catalog.store import Store
+from catalog.trying import Login
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.catalogue import CATALOGUE, SERVICE
+from mesh.contract.model import Product
 from mesh.contract.project import load_lists
 from mesh.control.tokens import check_token, public_key
 from mesh.home import Home, locked
@@ -57,21 +67,63 @@ def run_locked(
     intake = Intake(endpoint, principal, desk, log)
     check = partial(check_token, key=public_key(home))
     book = book_of(store, bus, log)
-    store.collectors.append(partial(lineage_figures, book))
 
     def door(name: str) -> str | None:
         return settings.services.get(name) or home.address(name)
 
-    pages = pages_router(shelves_of(store, book), look=door)
-    app = catalogue_app(desk, check, [pages, lineage_routes(book, check)])
+    observer = observer_of(store, bus, book, door, log)
+    observer.clock.is_movable = settings.movable_clock
+    app = catalogue_app(desk, check, routers_of(store, book, observer, check))
     server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
     server.start()
     log(f"the catalogue listens at {server.address}, with {len(store.products())} products")
     try:
-        with watching(book, store, door, log):
+        with watching(book, store, door, log), observing(observer):
             intake.run(stop)
     finally:
         server.stop()
         asking.close()
         store.close()
     log("the catalogue stopped")
+
+
+def observer_of(
+    store: Store, bus: Bus, book: Book, door: Callable[[str], str | None], log: Log
+) -> Observer:
+    """Who looks at the products of *store*, with all the evidence that is on *bus*."""
+    client = client_for_doors()
+
+    def products() -> Mapping[str, Product]:
+        return {id_: each.accepted.product for id_, each in store.products().items()}
+
+    return Observer(
+        products=products,
+        door=door,
+        book=restored(bus, log),
+        lineage=book,
+        clock=Clock(),
+        write=writer(bus),
+        token=Login(bus.principal, partial(door, "access"), client).token,
+        client=client,
+        log=log,
+    )
+
+
+def routers_of(store: Store, book: Book, observer: Observer, check: Check) -> list[APIRouter]:
+    """Pages, lineage and the ladder, over what is known and observed."""
+    shelves = observed_shelves(shelves_of(store, book), observer.book, observer.clock)
+    store.collectors += [
+        partial(lineage_figures, book),
+        partial(ladder_figures, shelves, observer.clock.now),
+    ]
+
+    def owners() -> frozenset[str]:
+        project = store.project
+        return frozenset({*project.products, *(n for n, one in project.people.items() if one.owns)})
+
+    return [
+        pages_router(shelves, look=observer.door),
+        lineage_routes(book, check),
+        ladder_routes(shelves),
+        clock_routes(observer, check, owners),
+    ]

@@ -168,8 +168,11 @@ class InThread:
 
 
 @contextmanager
-def open_catalogue(bench: Workbench) -> Iterator[Catalogue]:
-    """Run a catalogue on the bench's Kafka for the time of a block, empty at first."""
+def open_catalogue(bench: Workbench, *, is_movable: bool = False) -> Iterator[Catalogue]:
+    """Run a catalogue on the bench's Kafka for the time of a block, empty at first.
+
+    With *is_movable*, a drill may move its clock.
+    """
     endpoint = bench.backbone.endpoint
     bench.home.write_run("endpoint.json", endpoint.as_document())
     settings = Settings(
@@ -178,6 +181,7 @@ def open_catalogue(bench: Workbench) -> Iterator[Catalogue]:
         bootstrap_servers=endpoint.bootstrap_servers,
         registry_url=endpoint.registry_url,
         security_protocol=endpoint.security_protocol,  # type: ignore[arg-type]  # one of its words
+        movable_clock=is_movable,
     )
     forget_everything(bench)
     process = InThread(settings, bench.home)

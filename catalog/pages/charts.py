@@ -91,7 +91,7 @@ def quality_chart(history: Sequence[Observed]) -> Chart | None:
     history = thinned([each for each in history if each.is_reached])
     if len(history) < 2:
         return None
-    totals = [sum(each.quarantine.values()) for each in history]
+    totals = [each.count_aside for each in history]
     # A storage that was made anew counts from nothing again.
     news = [new - old if new >= old else new for old, new in pairwise(totals)]
     top = nice(max(news))

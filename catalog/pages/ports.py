@@ -49,7 +49,7 @@ def port_document(
         "rules": [
             {"name": each.name, "field": each.field, "expression": each.expression,
              "reason": each.reason}
-            for each in contract.rules
+            for each in sorted(contract.rules, key=lambda rule: (rule.field or "", rule.name))
         ],
         "relation": relation_document(contract) if contract.relation else None,
         "people": [each for each in readers if each in project.people],

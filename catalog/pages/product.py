@@ -18,7 +18,7 @@ from catalog.shelf import Entry, Observed, Shelf
 from mesh.contract.ladder import RUNGS
 from mesh.contract.model import Product
 
-__all__ = ["product_document", "product_row", "standing_document"]
+__all__ = ["product_document", "product_row", "standing_document", "tests_document"]
 
 MOST_HISTORY = 500
 
@@ -39,6 +39,7 @@ def product_document(
         "support": support_of(product),
         "standing": standing_document(entry),
         "observed": observed_document(entry.observed),
+        "tests": tests_document(entry),
         "history": [observed_document(each) for each in entry.history[-MOST_HISTORY:]],
         "ports": [
             port_document(shelf, entry, port, sample=samples.get(port.name), address=address)
@@ -103,6 +104,14 @@ def standing_document(entry: Entry) -> dict[str, object] | None:
     }  # fmt: skip
 
 
+def tests_document(entry: Entry) -> list[dict[str, object]]:
+    """The tests of its contracts on its real data, the newest first."""
+    return [
+        {"port": each.port, "at": instant(each.at), "rows": each.rows, "broken": dict(each.broken)}
+        for each in entry.tests
+    ]
+
+
 def observed_document(observed: Observed | None) -> dict[str, object] | None:
     """One observation, its instants as text."""
     if observed is None:
@@ -117,6 +126,7 @@ def observed_document(observed: Observed | None) -> dict[str, object] | None:
         "last_arrival_at": observed.last_arrival_at and instant(observed.last_arrival_at),
         "rows": dict(observed.rows),
         "quarantine": dict(observed.quarantine),
+        "count_aside": observed.count_aside,
         "address": observed.address,
     }
 

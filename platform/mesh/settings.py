@@ -52,6 +52,7 @@ class Settings(BaseSettings):
 
     debug: bool = False
     failpoint: str | None = None
+    movable_clock: bool = False
     principal: str | None = None
     services: dict[str, str] = Field(default_factory=dict)
     http_host: str = "127.0.0.1"

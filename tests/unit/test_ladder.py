@@ -158,6 +158,13 @@ def test_a_test_of_no_rows_proves_nothing(product):
     )
 
 
+def test_what_was_seen_of_a_port_that_is_gone_proves_nothing(product):
+    evidence = whole(product)
+    gone = replace(evidence.tests[0], port="gone")
+    seen = replace(evidence, tests=(replace(evidence.tests[0], rows=0), gone))
+    assert rung(product, seen) == "refreshed"
+
+
 @pytest.mark.parametrize(
     "last",
     [

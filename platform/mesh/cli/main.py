@@ -37,6 +37,7 @@ COMMANDS = {
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",
     "product": "mesh.cli.product:product",
+    "ladder": "mesh.cli.ladder:ladder",
     "lineage": "mesh.cli.lineage:lineage",
     "impact": "mesh.cli.lineage:impact",
     "quarantine": "mesh.cli.quarantine:quarantine",

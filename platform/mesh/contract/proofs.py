@@ -76,7 +76,8 @@ def is_contracted(product: Product, seen: Evidence, now: datetime) -> Iterator[D
         "`status: active` in every contract",
         "the owner edits the contract and writes `status: active` in it",
     )(not drafts, f"no draft, of {len(contracts)}" if not drafts else f"{listed(drafts)}: a draft")
-    newest = {each.port: each for each in seen.tests}
+    known = {each.port for each in contracts}
+    newest = {each.port: each for each in seen.tests if each.port in known}
     faults = [fault for each in contracts if (fault := trouble(each, newest.get(each.port), now))]
     rows = sum(each.rows for each in newest.values())
     if not faults and not rows:

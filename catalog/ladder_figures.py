@@ -1,0 +1,133 @@
+"""What was observed of every product, in figures: one series a product or a port.
+
+As many series as accepted products and ports ask for, and labels of known words alone. Not here:
+the other figures of the catalogue (`figures`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from catalog.pages.rungs import number_of, rung_of
+from catalog.shelf import Entry, Shelf
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
+
+__all__ = ["ladder_figures"]
+
+Value = float | None
+
+
+def ladder_figures(
+    shelves: Callable[[], Shelf], now: Callable[[], datetime]
+) -> Iterator[GaugeMetricFamily]:
+    """What a collector of Prometheus yields."""
+    entries = [each for _, each in sorted(shelves().entries.items())]
+    at = now()
+    for name, text, value in OF_PRODUCTS:
+        yield family(name, text, ("product",), [((e.product.id,), value(e)) for e in entries])
+    for name, text, counts in OF_PORTS:
+        found = [
+            ((entry.product.id, port.name), counts(entry, port.name))
+            for entry in entries
+            for port in entry.product.outputs
+        ]
+        yield family(name, text, ("product", "port"), found)
+    ages = [
+        ((entry.product.id, port), (at - tested).total_seconds())
+        for entry in entries
+        for port, tested in newest_tests(entry).items()
+    ]
+    text = "How long ago a contract was tested on real data, in seconds."
+    yield family("mesh_observed_test_age_seconds", text, ("product", "port"), ages)
+
+
+def family(
+    name: str, text: str, labels: tuple[str, ...], values: Sequence[tuple[tuple[str, ...], Value]]
+) -> GaugeMetricFamily:
+    """One figure of each; what is not known is left out, not told as 0."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    found = GaugeMetricFamily(name, text, labels=labels)
+    for each, value in values:
+        if value is not None:
+            found.add_metric(each, float(value))
+    return found
+
+
+def up(entry: Entry) -> Value:
+    """Whether it runs."""
+    return None if entry.observed is None else entry.observed.state == "running"
+
+
+def lag(entry: Entry) -> Value:
+    """What waits."""
+    return None if entry.observed is None else entry.observed.lag
+
+
+def freshness(entry: Entry) -> Value:
+    """How long the newest message took."""
+    return None if entry.observed is None else entry.observed.freshness_s
+
+
+def arrival(entry: Entry) -> Value:
+    """When a message came last."""
+    at = None if entry.observed is None else entry.observed.last_arrival_at
+    return None if at is None else at.timestamp()
+
+
+def looked(entry: Entry) -> Value:
+    """When the catalogue looked last."""
+    return None if entry.observed is None else entry.observed.observed_at.timestamp()
+
+
+def rows(entry: Entry, port: str) -> Value:
+    """Rows of a port."""
+    return None if entry.observed is None else entry.observed.rows.get(port)
+
+
+def tested(entry: Entry, port: str) -> Value:
+    """Rows of the last test."""
+    return next((each.rows for each in entry.tests if each.port == port), None)
+
+
+def broken(entry: Entry, port: str) -> Value:
+    """What the last test found."""
+    return next((sum(each.broken.values()) for each in entry.tests if each.port == port), None)
+
+
+def newest_tests(entry: Entry) -> dict[str, datetime]:
+    """When each port was tested last."""
+    found: dict[str, datetime] = {}
+    for each in entry.tests:
+        found.setdefault(each.port, each.at)
+    return found
+
+
+def aside(entry: Entry) -> Value:
+    """What was set aside."""
+    observed = entry.observed
+    return None if observed is None or not observed.is_reached else observed.count_aside
+
+
+OF_PRODUCTS: Sequence[tuple[str, str, Callable[[Entry], Value]]] = (
+    (
+        "mesh_ladder_rung",
+        "The rung: 1 dump, 2 refreshed, 3 contracted, 4 live, 5 certified.",
+        lambda entry: number_of(rung_of(entry)) or None,
+    ),
+    ("mesh_observed_up", "1 where the product was seen to run.", up),
+    ("mesh_observed_timestamp_seconds", "When the catalogue looked last.", looked),
+    ("mesh_observed_lag", "Messages not yet taken in.", lag),
+    ("mesh_observed_freshness_seconds", "From the newest message to its row.", freshness),
+    ("mesh_observed_last_arrival_timestamp_seconds", "When a message came last.", arrival),
+    ("mesh_observed_quarantined", "Messages and rows that are set aside.", aside),
+)
+OF_PORTS: Sequence[tuple[str, str, Callable[[Entry, str], Value]]] = (
+    ("mesh_observed_rows", "Rows of a port.", rows),
+    ("mesh_observed_test_rows", "Rows that the last test of a contract judged.", tested),
+    ("mesh_observed_test_broken", "How often they broke a promise.", broken),
+)
