@@ -15,7 +15,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 13
+STEPS = 14
 
 
 @pytest.fixture

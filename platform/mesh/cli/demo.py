@@ -17,6 +17,7 @@ from mesh.cli.demo_doors import ask_while_paused
 from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_keyring import RECORDS, ask_the_ring
 from mesh.cli.demo_kill import KILLED, kill
+from mesh.cli.demo_ladder import look_at_the_ladder
 from mesh.cli.demo_lineage import compare_lineage
 from mesh.cli.demo_quarantine import break_a_message
 from mesh.cli.feed import feed_product
@@ -227,6 +228,11 @@ STEPS = (
         title="Compare what the products read with what they declare",
         command="mesh lineage --observed",
         act=compare_lineage,
+    ),
+    Step(
+        title="See how far the product has come, by what the catalogue saw of it",
+        command="mesh ladder call-center",
+        act=look_at_the_ladder,
     ),
     Step(
         title="Write to topics of others, each with its own real secret",
