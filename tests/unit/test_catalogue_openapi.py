@@ -12,11 +12,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 
 from catalog.api import catalogue_app
+from catalog.clock import Clock
 from catalog.desk import Desk
+from catalog.evidence import EvidenceBook
 from catalog.lineage import Book
-from catalog.lineage_routes import lineage_routes
-from catalog.pages.routes import pages_router
-from catalog.shelving import shelves_of
+from catalog.observing import Observer, client_for_doors
+from catalog.service import routers_of
 from catalog.store import Store
 from mesh.contract.descriptor import descriptor_in
 from mesh.contract.project import load_lists
@@ -54,8 +55,19 @@ def opened_catalogue(folder):
                          "billing": "finance", "key-ring": "identity"}[name]  # fmt: skip
         assert desk.submit(descriptor, "http").state == "accepted"
     book = Book(lambda: store.project)
-    routers = [pages_router(shelves_of(store, book)), lineage_routes(book, check)]
-    app = catalogue_app(desk, check, routers)
+    observer = Observer(
+        products=lambda: {id_: each.accepted.product for id_, each in store.products().items()},
+        door=lambda _: None,
+        book=EvidenceBook(),
+        lineage=book,
+        clock=Clock(),
+        write=lambda *_: None,
+        token=lambda: "",
+        client=client_for_doors(),
+    )
+    observer.turn()
+    observer.client.close()
+    app = catalogue_app(desk, check, routers_of(store, book, observer, check))
     try:
         with served(app, folder / "home") as client:
             yield client
@@ -101,6 +113,7 @@ def test_no_question_at_random_is_a_server_error(catalogue, mode):
 
         ask()
     assert {"PUT /products/{id}", "POST /api/v1/lineage", "GET /search"} <= asked
+    assert {"GET /ladder/{id}", "POST /clock"} <= asked
 
 
 def can_be_wrong(operation):

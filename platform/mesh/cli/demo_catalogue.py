@@ -18,23 +18,30 @@ PRODUCT, OWNER, STRANGER = "call-center", "grace", "mallory"
 def register_a_product(app: App) -> str:
     """Register a product as its owner, then without its service level, then as a stranger."""
     from mesh.contract.descriptor import descriptor_in
-    from mesh.control.registering import ask_catalogue, put_descriptor
+    from mesh.control.registering import put_descriptor
 
     address = app.address(SERVICE)
     descriptor = descriptor_in(app.project.product(PRODUCT).folder)
     token = get_token(app, OWNER)
     accepted = put_descriptor(address, token, descriptor)
     check(accepted["state"] == "accepted", f"{PRODUCT} was not accepted: {accepted['findings']}")
-    before = ask_catalogue("GET", f"{address}/products/{PRODUCT}")
+    before = record_at(address)
     silent = tuple(each.replace("slaProperties:", "tags:") for each in descriptor.contracts)
     refused = put_descriptor(address, token, replace(descriptor, contracts=silent))
     check(refused["state"] == "refused", "a contract without a service level was accepted")
     check(is_shut(app, address), f"{STRANGER} may register {PRODUCT}")
-    after = ask_catalogue("GET", f"{address}/products/{PRODUCT}")
-    check(after == before, f"{PRODUCT} is not what was accepted")
+    check(record_at(address) == before, f"{PRODUCT} is not what was accepted")
     # The last verdict is that of what stands.
     put_descriptor(address, token, descriptor)
     return f"{PRODUCT} is accepted as {OWNER}'s; a bad change and {STRANGER} leave it as it was"
+
+
+def record_at(address: str) -> tuple[object, ...]:
+    """What was accepted of the product, and when; what is observed of it changes all the time."""
+    from mesh.control.registering import ask_catalogue
+
+    found = ask_catalogue("GET", f"{address}/products/{PRODUCT}")
+    return tuple(found[name] for name in ("digest", "descriptor", "accepted_at"))
 
 
 def is_shut(app: App, address: str) -> bool:

@@ -51,6 +51,8 @@ def dump(app: App, /, file: Path, *, as_json: bool, **asked: object) -> None:
 
     with steps() as progress:
         found = make(app.project_root, project_of(app), wish(file, asked), report=progress.say)
+    if found.warning:
+        click.echo(f"warning: {printable(found.warning)}", err=True)
     if as_json:
         show_json(as_document(found))
         return
@@ -110,6 +112,7 @@ def as_document(found: Dumped) -> dict[str, object]:
         "reading": dict(delivery.reading),
         "key": [each.name for each in found.port.contract.key_fields],
         "notes": list(found.notes),
+        "warning": found.warning or None,
         "fields": [
             {
                 "name": each.column.name,

@@ -53,7 +53,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dumped:
-    """What came of it. *guessed* is None where the contract was there already."""
+    """What came of it. *guessed* is None where the contract was there already.
+
+    *warning* says why the file may be no table at all.
+    """
 
     product: Product
     port: OutputPort
@@ -61,6 +64,7 @@ class Dumped:
     count_deliveries: int
     notes: tuple[str, ...]
     guessed: Guessed | None = None
+    warning: str = ""
 
 
 def dump(
@@ -144,7 +148,23 @@ def first(
     except MeshError:
         shutil.rmtree(target)
         raise
-    return replace(found, product=product, port=only_batch_port(product), guessed=guessed)
+    return replace(
+        found,
+        product=product,
+        port=only_batch_port(product),
+        guessed=guessed,
+        warning=doubt(source, target),
+    )
+
+
+def doubt(source: Source, folder: Path) -> str:
+    """Why *source* may be no table, if a person did not say how it is one."""
+    if source.kind != "csv" or len(source.columns) > 1 or source.options.delimiter is not None:
+        return ""
+    return (
+        f"{source.path} was read as one column, so it may be no table: if it is one, remove"
+        f" {folder} and say what separates its columns with --delimiter"
+    )
 
 
 def owner_in(project: Project, domain: str) -> str:
