@@ -75,6 +75,8 @@ class Observer:
             with ThreadPoolExecutor(AT_ONCE, "looks") as pool:
                 for product, found in pool.map(self._look, products.values()):
                     self.book.see(product, found, ahead)
+                    # At once, so that no page ever has many to compute.
+                    self.book.standing(product, self.clock.now())
             self._note_readers(products, ahead)
             self._test(products.values())
             for each in products.values():
@@ -139,6 +141,7 @@ class Observer:
                 self.log(f"{contract.id} cannot be tested: {error}")
         else:
             self.book.tried(product.id, trial)
+            self.book.standing(product, self.clock.now())
 
     def _keep(self) -> None:
         """Write what waits; what Kafka does not take waits on."""

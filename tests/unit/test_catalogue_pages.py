@@ -132,6 +132,15 @@ def test_a_products_json_has_all_that_its_page_shows(client):
     assert port["promises"][0]["property"] == "latency"
     assert [each["kind"] for each in document["lineage"]["read_by"]] == ["observed"]
     assert len(document["history"]) == 48
+    assert document["tests"][0]["rows"] == 10_000
+    rules = [(each["field"] or "", each["name"]) for each in port["rules"]]
+    assert rules == sorted(rules)
+
+
+def test_a_page_says_what_a_test_of_a_contract_found(client):
+    page = client.get("/products/contracts", headers=HTML).text
+    assert "<bdi>queue.enum</bdi> by 12" in page
+    assert "<bdi>&lt;b&gt;.pattern</bdi> by 1" in page
 
 
 def test_personal_and_classified_fields_are_masked_though_the_product_sent_them(client):
