@@ -89,7 +89,8 @@ class Observer:
         end = self.clock.now() + by
         self.turn()
         while (left := end - self.clock.now()) > timedelta():
-            self.clock.move(min(left, every))
+            with self._turns:
+                self.clock.move(min(left, every))
             self.turn()
             count += 1
         return count

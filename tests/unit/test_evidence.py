@@ -68,10 +68,21 @@ def test_messages_that_came_since_the_last_look_are_a_delivery(book, product):
     assert book.standing(product, START + 4 * SECOND).rung == "refreshed"
 
 
-def test_messages_that_were_all_set_aside_are_no_delivery(book, product):
-    book.see(product, seen(taken_in=0, rows=1))
-    book.see(product, seen(START + SECOND, taken_in=5, rows=1, rejected=5))
-    assert counts(book) == []
+def test_a_state_that_changes_within_its_rows_is_delivered_unless_all_was_set_aside(book):
+    product = load_product(ROOT / "products" / "contracts")
+    rows = {each.name: 1 for each in product.outputs}
+
+    def look(at, taken_in, rejected=0):
+        observed = replace(seen(at, rejected=rejected).observed, rows=rows)
+        book.see(product, Look(observed=observed, taken_in=taken_in))
+
+    look(START, 0)
+    look(START + SECOND, 5, rejected=5)
+    assert book.seen("contracts").deliveries == {}
+    look(START + 2 * SECOND, 6, rejected=5)
+    found = book.seen("contracts").deliveries
+    states = [each.name for each in product.outputs if each.contract.kind == "state"]
+    assert sorted(found) == sorted(states)
 
 
 def test_a_storage_that_reads_all_again_delivers_nothing_and_forgets_no_quarantine(book, product):
