@@ -180,8 +180,7 @@ def test_nobody_elses_token_changes_anything(catalogue):
         assert catalogue.ask("DELETE", "/products/call-center", principal).status_code == status
 
     after = catalogue.ask("GET", "/products/call-center").json()
-    assert without_times(after) == without_times(before)
-    assert after["accepted_at"] == before["accepted_at"]
+    assert all(after[each] == before[each] for each in ("digest", "descriptor", "accepted_at"))
 
 
 def test_a_product_without_our_python_joins_by_topic_schema_and_http(catalogue):
