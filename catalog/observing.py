@@ -49,7 +49,7 @@ class Observer:
     lineage: Book
     clock: Clock
     write: Write
-    token: Callable[[], str]
+    token: Callable[[str], str]
     client: httpx.Client
     log: Callable[[str], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
@@ -135,7 +135,7 @@ class Observer:
         if address is None:
             return
         try:
-            token = self.token()
+            token = self.token(product.id)
             trial = try_port(self.client, address, token, contract, self.clock.now())
         except MeshError as error:
             if self.book.not_tried(product.id, contract.port, str(error)):

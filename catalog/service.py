@@ -25,6 +25,7 @@ from catalog.lineage_kept import book_of, watching
 from catalog.lineage_routes import lineage_routes
 from catalog.observing import Observer, client_for_doors, observing
 from catalog.pages.routes import pages_router
+from catalog.pages.sampling import Samples
 from catalog.shelving import observed_shelves, shelves_of
 from catalog.store import Store
 from catalog.trying import Login
@@ -65,7 +66,7 @@ def run_locked(
     asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})
     desk = Desk(store, bus, Domains(asking))
     intake = Intake(endpoint, principal, desk, log)
-    check = partial(check_token, key=public_key(home))
+    check = partial(check_token, key=public_key(home), audience=SERVICE)
     book = book_of(store, bus, log)
 
     def door(name: str) -> str | None:
@@ -122,7 +123,7 @@ def routers_of(store: Store, book: Book, observer: Observer, check: Check) -> li
         return frozenset({*project.products, *(n for n, one in project.people.items() if one.owns)})
 
     return [
-        pages_router(shelves, look=observer.door),
+        pages_router(shelves, Samples(token=observer.token), observer.door),
         lineage_routes(book, check),
         ladder_routes(shelves),
         clock_routes(observer, check, owners),

@@ -34,28 +34,36 @@ MEMORY = "256MB"
 
 
 class Login:
-    """Exchanges the catalogue's secret for tokens. *access* says where that is done."""
+    """Exchanges the catalogue's secret for tokens. *access* says where that is done.
+
+    Each is for one product alone, which could else read others' rows with it.
+    """
 
     def __init__(
         self, principal: Principal, access: Callable[[], str | None], client: httpx.Client
     ) -> None:
         self._principal, self._access, self._client = principal, access, client
-        self._token: tuple[float, str] | None = None
+        self._tokens: dict[str, tuple[float, str]] = {}
 
-    def token(self) -> str:
-        """A good token. Raises `Unreachable` where none is to be had."""
+    def token(self, product: str) -> str:
+        """A good token for the door of *product*. Raises `Unreachable` where none is to be had."""
         now = time.monotonic()
-        if self._token is None or now - self._token[0] > TOKEN_S:
-            self._token = (now, self._ask())
-        return self._token[1]
+        at, token = self._tokens.get(product, (-TOKEN_S, ""))
+        if now - at >= TOKEN_S:
+            token = self._ask(product)
+            fresh = {name: each for name, each in self._tokens.items() if now - each[0] < TOKEN_S}
+            self._tokens = fresh | {product: (now, token)}
+        return token
 
-    def _ask(self) -> str:
+    def _ask(self, product: str) -> str:
         address = self._access()
         if address is None:
             raise Unreachable("no address of the access service is known: name it in MESH_SERVICES")
         login = (self._principal.name, self._principal.secret)
         try:
-            answer = self._client.post(f"{address}/token", auth=login).raise_for_status()
+            answer = self._client.post(
+                f"{address}/token", params={"for": product}, auth=login
+            ).raise_for_status()
             return str(answer.json()["token"])
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise Unreachable(f"the access service gives no token: {error}") from error

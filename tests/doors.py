@@ -133,7 +133,7 @@ def opened_door(
         storage.reader(),
         {"notes": contract},
         readers={contract.id: frozenset({"ada", "sample"})},
-        check=lambda token: check_token(token, key),
+        check=lambda token: check_token(token, key, "sample"),
         secret="secret of sample",
     )
     management = Management(

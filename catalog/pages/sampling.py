@@ -18,6 +18,7 @@ from catalog.pages.texts import mapping, mappings
 from catalog.shelf import Entry
 from mesh.contract.identifiers import Identifier
 from mesh.contract.model import Contract
+from mesh.errors import MeshError
 from mesh.ports.dictionary import MASK, is_masked
 
 __all__ = ["Look", "Sample", "Samples", "door_of", "masked"]
@@ -43,7 +44,9 @@ class Sample:
 class Samples:
     """Asks the dictionaries of products, and remembers their answers for some seconds."""
 
-    def __init__(self, client: httpx.Client | None = None, token: Callable[[], str] | None = None):
+    def __init__(
+        self, client: httpx.Client | None = None, token: Callable[[str], str] | None = None
+    ):
         self._client = client or httpx.Client(timeout=TIMEOUT, trust_env=False)
         self._token = token
         self._kept: dict[str, tuple[float, Mapping[str, object]]] = {}
@@ -55,7 +58,7 @@ class Samples:
         """The samples of a product by port; none where it is away or has none to give."""
         if address is None:
             return {}
-        document = self._document(address)
+        document = self._document(address, entry.product.id)
         if document.get("product") != entry.product.id:
             return {}
         given = {str(each.get("port")): each.get("sample") for each in _ports(document)}
@@ -65,21 +68,28 @@ class Samples:
         }
         return {port: sample for port, sample in found.items() if sample is not None}
 
-    def _document(self, address: str) -> Mapping[str, object]:
+    def _document(self, address: str, product: str) -> Mapping[str, object]:
         now = time.monotonic()
         with self._lock:
             at, document = self._kept.get(address, (-KEPT_S, {}))
         if now - at < KEPT_S:
             return document
-        document = self._ask(f"{address}/dictionary")
+        document = self._ask(f"{address}/dictionary", product)
         with self._lock:
             self._kept = {
                 known: (at, each) for known, (at, each) in self._kept.items() if now - at < KEPT_S
             } | {address: (now, document)}
         return document
 
-    def _ask(self, url: str) -> Mapping[str, object]:
-        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
+    def _headers(self, product: str) -> dict[str, str]:
+        """Who asks; where no token is to be had, nobody in particular, who may see less."""
+        try:
+            return {"Authorization": f"Bearer {self._token(product)}"} if self._token else {}
+        except MeshError:
+            return {}
+
+    def _ask(self, url: str, product: str) -> Mapping[str, object]:
+        headers = self._headers(product)
         try:
             with self._client.stream("GET", url, headers=headers) as answer:
                 body = b""

@@ -7,9 +7,11 @@ import os
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from tests.compose import Compose, composed, why_no_compose
+from tests.life import wait_until
 from tests.repository import ROOT
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -93,6 +95,18 @@ def test_calls_are_fed_and_read_from_the_host(mesh_in_containers, host):
 
     assert json.loads(fed)["count_bad"] == 0
     assert len(read["rows"]) == 3
+
+
+def test_the_catalogue_shows_sample_rows_and_a_rung(mesh_in_containers, host):
+    """It asks by the names of containers, with a token: their doors are not on loopback."""
+    catalogue = json.loads(HOST["MESH_SERVICES"])["catalogue"]
+
+    def is_seen() -> bool:
+        found = httpx.get(f"{catalogue}/products/call-center.json", timeout=10).json()
+        sample = found["ports"][0]["sample"]
+        return bool(sample and sample["rows"]) and "call-center  dump  running" in host("ladder")
+
+    wait_until(is_seen)
 
 
 def test_the_crm_and_invoicing_feed_their_products_too(mesh_in_containers, host):

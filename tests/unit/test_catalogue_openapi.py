@@ -62,7 +62,7 @@ def opened_catalogue(folder):
         lineage=book,
         clock=Clock(),
         write=lambda *_: None,
-        token=lambda: "",
+        token=lambda _: "",
         client=client_for_doors(),
     )
     observer.turn()

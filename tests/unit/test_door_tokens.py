@@ -53,6 +53,14 @@ def test_a_products_own_token_opens_its_own_control_only(door):
     assert door.ask("/control/pause", "sample", "POST").status_code == 200
 
 
+def test_who_was_asked_with_a_token_cannot_ask_others_with_it(door):
+    """A token that names its door is of no use to who runs that door."""
+    ada = Principal(name="ada", secret="secret of ada")
+    for audience, status in (("sample", 200), ("billing", 401)):
+        headers = {"Authorization": f"Bearer {issue_token(door.home, ada, audience)}"}
+        assert door.client.get("/ports/notes/rows", headers=headers).status_code == status
+
+
 def test_a_door_needs_no_private_key(door):
     token = door.token("grace")
     for path in sorted(door.home.access.iterdir()):

@@ -43,7 +43,7 @@ class Company:
             lineage=Book(project),
             clock=Clock(is_movable=True),
             write=self.write,
-            token=lambda: "good",
+            token=lambda product: f"good at {product}",
             client=httpx.Client(transport=httpx.MockTransport(self.answer)),
             log=self.log.append,
         )

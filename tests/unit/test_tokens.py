@@ -13,6 +13,7 @@ from mesh.control.tokens import LIFE_S, check_token, issue_token, make_keys, pub
 from mesh.errors import Refused, SettingsError
 from mesh.home import Home
 
+DOOR = "call-center"
 ADA = Principal(name="ada", secret="correct horse")
 
 
@@ -37,7 +38,7 @@ def test_a_token_says_who_and_lives_for_a_quarter_of_an_hour(home):
     token = issue_token(home, ADA)
     found = jwt.decode(token, options={"verify_signature": False})
 
-    assert check_token(token, public_key(home)) == "ada"
+    assert check_token(token, public_key(home), DOOR) == "ada"
     assert found["exp"] - found["iat"] == LIFE_S == 900
     assert set(found) == {"iss", "sub", "iat", "exp"}  # what may be done is the door's question
 
@@ -70,19 +71,19 @@ def test_claims_that_do_not_hold_are_refused(home, change):
     token = jwt.encode(claims(**change), private_key(home), algorithm="EdDSA")
 
     with pytest.raises(Refused, match="the token is not valid"):
-        check_token(token, public_key(home))
+        check_token(token, public_key(home), DOOR)
 
 
 def test_the_signature_of_another_key_is_refused(home):
     token = jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA")
 
     with pytest.raises(Refused):
-        check_token(token, public_key(home))
+        check_token(token, public_key(home), DOOR)
 
 
 def test_a_token_without_a_signature_is_refused(home):
     with pytest.raises(Refused):
-        check_token(jwt.encode(claims(), None, algorithm="none"), public_key(home))
+        check_token(jwt.encode(claims(), None, algorithm="none"), public_key(home), DOOR)
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -93,13 +94,13 @@ def test_a_token_with_any_part_changed_is_refused(home, place):
     parts[place] = parts[place][:middle] + other + parts[place][middle + 1 :]
 
     with pytest.raises(Refused):
-        check_token(".".join(parts), public_key(home))
+        check_token(".".join(parts), public_key(home), DOOR)
 
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "\x00", "é", "x" * 100_000])
 def test_garbage_is_refused(home, token):
     with pytest.raises(Refused):
-        check_token(token, public_key(home))
+        check_token(token, public_key(home), DOOR)
 
 
 def test_the_public_key_cannot_sign(home):
@@ -112,8 +113,24 @@ def test_the_keys_stay_when_they_are_made_again_and_new_principals_are_known(hom
     grace = Principal(name="grace", secret="another")
     make_keys(home, [ADA, grace])
 
-    assert check_token(token, public_key(home)) == "ada"
-    assert check_token(issue_token(home, grace), public_key(home)) == "grace"
+    assert check_token(token, public_key(home), DOOR) == "ada"
+    assert check_token(issue_token(home, grace), public_key(home), DOOR) == "grace"
+
+
+def test_a_token_for_one_door_is_refused_by_every_other(home):
+    token = issue_token(home, ADA, DOOR)
+
+    assert check_token(token, public_key(home), DOOR) == "ada"
+    with pytest.raises(Refused, match="for another door"):
+        check_token(token, public_key(home), "billing")
+
+
+@pytest.mark.parametrize("audience", [["call-center", "billing"], 7, {"a": 1}, ""])
+def test_an_audience_that_is_no_name_is_nobodys(home, audience):
+    token = jwt.encode(claims(aud=audience), private_key(home), algorithm="EdDSA")
+
+    with pytest.raises(Refused):
+        check_token(token, public_key(home), DOOR)
 
 
 def test_the_issuer_keeps_no_secret_in_clear(home):

@@ -104,21 +104,25 @@ def login(answer, access="http://access"):
     return Login(principal, lambda: access, client)
 
 
-def test_one_token_serves_many_tests():
+def test_one_token_a_product_serves_many_tests():
     asked = []
 
     def answer(request):
-        asked.append(request.headers["Authorization"])
-        return httpx.Response(200, json={"token": "good"})
+        asked.append(request.url.params["for"])
+        return httpx.Response(200, json={"token": f"good at {asked[-1]}"})
 
     found = login(answer)
-    assert [found.token(), found.token()] == ["good", "good"]
-    assert len(asked) == 1
+    assert [found.token("a"), found.token("b"), found.token("a")] == [
+        "good at a",
+        "good at b",
+        "good at a",
+    ]
+    assert asked == ["a", "b"]
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(401), httpx.Response(200, json=[])])
 def test_a_token_that_is_not_given_is_said(answer):
     with pytest.raises(Unreachable, match="no token"):
-        login(lambda _: answer).token()
+        login(lambda _: answer).token("a")
     with pytest.raises(Unreachable, match="MESH_SERVICES"):
-        login(lambda _: answer, None).token()
+        login(lambda _: answer, None).token("a")

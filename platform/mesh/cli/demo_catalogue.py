@@ -22,7 +22,7 @@ def register_a_product(app: App) -> str:
 
     address = app.address(SERVICE)
     descriptor = descriptor_in(app.project.product(PRODUCT).folder)
-    token = get_token(app, OWNER)
+    token = get_token(app, OWNER, SERVICE)
     accepted = put_descriptor(address, token, descriptor)
     check(accepted["state"] == "accepted", f"{PRODUCT} was not accepted: {accepted['findings']}")
     before = record_at(address)
@@ -49,7 +49,7 @@ def is_shut(app: App, address: str) -> bool:
     from mesh.control.registering import ask_catalogue
 
     try:
-        ask_catalogue("DELETE", f"{address}/products/{PRODUCT}", get_token(app, STRANGER))
+        ask_catalogue("DELETE", f"{address}/products/{PRODUCT}", get_token(app, STRANGER, SERVICE))
     except Refused:
         return True
     return False

@@ -43,7 +43,7 @@ def in_every_format(app: App) -> tuple[dict[str, set[str]], str]:
 
     contract = find_port(app.project, "calls")
     url = rows_url(app, contract)
-    headers = {"Authorization": f"Bearer {get_token(app, 'ada')}"}
+    headers = {"Authorization": f"Bearer {get_token(app, 'ada', contract.product)}"}
     try:
         answers = {
             name: httpx.get(

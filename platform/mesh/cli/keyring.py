@@ -82,7 +82,7 @@ def ask(app: App, asked: Mapping[str, str], principal: str) -> Mapping[str, Any]
     import httpx
 
     url = f"{app.address(PRODUCT)}/resolve"
-    headers = {"Authorization": f"Bearer {get_token(app, principal)}"}
+    headers = {"Authorization": f"Bearer {get_token(app, principal, PRODUCT)}"}
     try:
         response = httpx.get(url, params=asked, headers=headers, timeout=30, trust_env=False)
         document: Mapping[str, Any] = response.json()

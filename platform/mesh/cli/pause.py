@@ -83,7 +83,7 @@ def change(
     name = app.project.product(product).id
     principal = principal or somebody(app, name)
     url = f"{app.address(name)}/control"
-    headers = {"Authorization": f"Bearer {get_token(app, principal)}"}
+    headers = {"Authorization": f"Bearer {get_token(app, principal, name)}"}
     body = {"reason": reason} if reason else None
     document = answer("POST", f"{url}/{verb}", headers=headers, json=body)
     deadline = time.monotonic() + WAIT_S

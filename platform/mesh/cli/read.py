@@ -66,7 +66,7 @@ def read(
     filters += [("fields", fields)] if fields is not None else []
     if form is not None or out is not None:
         filters.append(("limit", "all" if is_all else str(limit)))
-        download(rows_url(app, contract), get_token(app, principal), filters, form=form, out=out)
+        download(*rows_url_and_token(app, contract, principal), filters, form=form, out=out)
         return
     document = fetch_rows(app, contract, None if is_all else limit, principal, filters)
     if as_json:
@@ -79,15 +79,16 @@ def read(
 
 @click.command()
 @AS
+@click.option("--for", "audience", metavar="SERVICE", help="Good at this product's door alone.")
 @click.pass_obj
-def token(app: App, *, principal: str | None) -> None:
+def token(app: App, *, principal: str | None, audience: str | None) -> None:
     r"""Print a short-lived token, for an HTTP client of your own.
 
     \b
     Example:
       curl -H "Authorization: Bearer $(mesh token --as ada)" ADDRESS/ports/calls/rows
     """
-    click.echo(get_token(app, principal or somebody(app)))
+    click.echo(get_token(app, principal or somebody(app), audience))
 
 
 def find_port(project: Project, name: str) -> Contract:
@@ -150,13 +151,19 @@ def fetch_rows(
     Raises `Refused` where the principal is not granted the port, `WrongUse` for a filter that
     does not fit its contract.
     """
-    headers = {"Authorization": f"Bearer {get_token(app, principal)}"}
+    url, token = rows_url_and_token(app, contract, principal)
     params = [*filters, ("limit", "all" if limit is None else str(limit))]
-    return answer("GET", rows_url(app, contract), headers=headers, params=params)
+    return answer("GET", url, headers={"Authorization": f"Bearer {token}"}, params=params)
 
 
-def get_token(app: App, principal: str) -> str:
-    """Exchange the principal's secret for a token."""
+def rows_url_and_token(app: App, contract: Contract, principal: str) -> tuple[str, str]:
+    """Where the rows of a port are, and what opens that door."""
+    return rows_url(app, contract), get_token(app, principal, contract.product)
+
+
+def get_token(app: App, principal: str, audience: str | None) -> str:
+    """Exchange the principal's secret for a token, good at the door of *audience* or at all."""
     login = app.principal(principal)
     url = f"{app.address('access')}/token"
-    return str(answer("POST", url, auth=(login.name, login.secret))["token"])
+    params = {} if audience is None else {"for": audience}
+    return str(answer("POST", url, auth=(login.name, login.secret), params=params)["token"])

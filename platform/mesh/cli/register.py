@@ -42,7 +42,7 @@ def register(app: App, path: Path, *, principal: str | None, as_json: bool) -> N
         for folder in product_folders(path):
             descriptor = descriptor_in(folder)
             progress.say(f"registering {descriptor.id}")
-            token = get_token(app, principal or descriptor.id)
+            token = get_token(app, principal or descriptor.id, SERVICE)
             verdicts.append((folder, put_descriptor(address, token, descriptor)))
     is_ok = all(verdict["state"] == "accepted" for _, verdict in verdicts)
     if as_json:
@@ -69,7 +69,7 @@ def unregister(app: App, product: str, *, principal: str | None, as_json: bool) 
     """
     from mesh.control.registering import ask_catalogue
 
-    token = get_token(app, principal or product)
+    token = get_token(app, principal or product, SERVICE)
     verdict = ask_catalogue("DELETE", f"{app.address(SERVICE)}/products/{product}", token)
     if as_json:
         show_json(verdict)

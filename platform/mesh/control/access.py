@@ -1,13 +1,13 @@
 """The access service: exchanges a principal's secret for a short-lived token.
 
-POST /token   (HTTP Basic: principal, secret)  ->  {"token": …, "expires_in_s": 900}
+POST /token?for=call-center   (HTTP Basic: principal, secret)  ->  {"token": …, "expires_in_s": 900}
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Query
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
 from mesh.backbone.endpoint import Principal
@@ -19,6 +19,8 @@ __all__ = ["access_app"]
 
 # At the module's level, where FastAPI looks up what annotations name.
 BASIC = HTTPBasic()
+Login = Annotated[HTTPBasicCredentials, Depends(BASIC)]
+Audience = Annotated[str | None, Query(alias="for", max_length=63)]
 
 
 def access_app(home: Home) -> FastAPI:
@@ -31,11 +33,11 @@ def access_app(home: Home) -> FastAPI:
         return {"name": "access", "kind": "service", "state": "running"}
 
     @app.post("/token")
-    def token(login: Annotated[HTTPBasicCredentials, Depends(BASIC)]) -> dict[str, object]:
-        """A token for the principal that the secret belongs to."""
+    def token(login: Login, audience: Audience = None) -> dict[str, object]:
+        """A token for the principal that the secret belongs to, *for* one door or for all."""
         principal = Principal(name=login.username, secret=login.password)
         try:
-            return {"token": issue_token(home, principal), "expires_in_s": LIFE_S}
+            return {"token": issue_token(home, principal, audience), "expires_in_s": LIFE_S}
         except Refused as error:
             raise HTTPException(401, str(error)) from error
 

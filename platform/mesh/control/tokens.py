@@ -2,7 +2,8 @@
 
 A token is a JWT (RFC 7519) signed with Ed25519 (EdDSA, RFC 8037). Doors hold the public key
 only, so no product can make another's token. It says who, never what may be done: that is
-the door's question.
+the door's question. One that names its audience (`aud`) is refused by every other door, so that
+whoever is asked with it cannot go on and ask others.
 """
 
 from __future__ import annotations
@@ -53,8 +54,11 @@ def verifier(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue_token(home: Home, principal: Principal) -> str:
-    """A token for *principal*, good for `LIFE_S` seconds. Raises `Refused` for a wrong secret."""
+def issue_token(home: Home, principal: Principal, audience: str | None = None) -> str:
+    """A token for *principal*, good for `LIFE_S` seconds, at *audience* alone or at every door.
+
+    Raises `Refused` for a wrong secret.
+    """
     verifiers = json.loads(read(home, "access", "verifiers.json"))
     wanted = verifiers.get(principal.name, "")
     # Compared in constant time, an unknown name against the empty text.
@@ -62,6 +66,7 @@ def issue_token(home: Home, principal: Principal) -> str:
         raise Refused(f"no principal {principal.name!r} with this secret")
     now = int(time.time())
     claims = {"iss": ISSUER, "sub": principal.name, "iat": now, "exp": now + LIFE_S}
+    claims |= {} if audience is None else {"aud": audience}
     return jwt.encode(claims, read(home, "access", "token.key"), algorithm=ALGORITHM)
 
 
@@ -70,18 +75,21 @@ def public_key(home: Home) -> str:
     return read(home, "public", "token.pub")
 
 
-def check_token(token: str, key: str) -> str:
-    """The principal that *token* speaks for. Raises `Refused` with the reason."""
+def check_token(token: str, key: str, audience: str) -> str:
+    """The principal that *token* speaks for at *audience*. Raises `Refused` with the reason."""
     try:
         claims = jwt.decode(
             token,
             key,
             algorithms=[ALGORITHM],
             issuer=ISSUER,
-            options={"require": ["exp", "iat", "sub", "iss"]},
+            # The library would refuse one for nobody in particular.
+            options={"require": ["exp", "iat", "sub", "iss"], "verify_aud": False},
         )
     except jwt.PyJWTError as error:
         raise Refused(f"the token is not valid: {error}") from error
+    if claims.get("aud", audience) != audience:
+        raise Refused("the token is for another door: ask for one with its name")
     return str(claims["sub"])
 
 

@@ -43,7 +43,7 @@ def door_of(
             each.id: frozenset({*project.readers_of(each), product.id, CATALOGUE})
             for each in contracts.values()
         },
-        check=lambda token: check_token(token, key),
+        check=lambda token: check_token(token, key, product.id),
         secret=home.secret(product.id),
     )
 

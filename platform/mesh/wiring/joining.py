@@ -86,7 +86,7 @@ class Joining:
         refused = []
         for product in sources_first(self.project.products):
             secret = self.home.secret(product.id)
-            token = issue_token(self.home, Principal(name=product.id, secret=secret))
+            token = issue_token(self.home, Principal(name=product.id, secret=secret), SERVICE)
             verdict = put_descriptor(address, token, descriptor_in(product.folder))
             if verdict["state"] != "accepted":
                 why = "; ".join(
