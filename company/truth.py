@@ -2,6 +2,7 @@
 
 Reads neither a record of a system nor a link; what nobody could know is null. `pairs` draws what
 to ask: numbers at instants in, at the edges of, and outside of the times when somebody had them.
+`homes` draws contracts for internet at home, which have no number, and residents.
 
     world = build(7)
     asked = pairs(world, np.arange(1_000))
@@ -30,7 +31,7 @@ from company.lines import NO_NUMBER
 from company.people import NOBODY
 from company.world import World
 
-__all__ = ["of_contracts", "of_numbers", "pairs", "residents_of"]
+__all__ = ["homes", "of_contracts", "of_numbers", "pairs", "residents_at"]
 
 # Of 1000 pairs: as many at the first instant of a tenure, at its last, between, and just before.
 _WHERE = (240, 240, 480, 40)
@@ -45,14 +46,31 @@ def pairs(world: World, index: Ints) -> pa.Table:
     tenures = world.tenures
     held = np.flatnonzero(tenures.number != NO_NUMBER)
     tenure = held[_stream(world.seed, "tenure").below(index, len(held))]
-    start = tenures.start[tenure]
-    # A tenure that has no end is asked about in its first hundred days.
-    lasts = np.minimum(tenures.end[tenure] - start, 100 * 1440 * MINUTE)
-    last = np.where(tenures.end[tenure] - start > lasts, start + lasts, tenures.end[tenure]) - 1
-    within = start + _stream(world.seed, "within").below(index, lasts // MINUTE) * MINUTE
-    where = _stream(world.seed, "where").choice(index, _WHERE)
-    at = np.choose(where, [start, last, within, start - 1])
-    return pa.table({"phone_number": _numbers(world, tenures.number[tenure]), "at": instants(at)})
+    at = _asked_at(_stream, world.seed, index, tenures.start[tenure], tenures.end[tenure])
+    return pa.table({"phone_number": _numbers(world, tenures.number[tenure]), "at": at})
+
+
+def homes(world: World, index: Ints) -> pa.Table:
+    """Return contracts for internet and instants to ask about, drawn as `pairs` are."""
+    signed = world.contracts
+    internet = np.flatnonzero(~signed.is_mobile)
+    contract = internet[_home_stream(world.seed, "contract").below(index, len(internet))]
+    at = _asked_at(
+        _home_stream, world.seed, index, signed.opened[contract], signed.closed[contract]
+    )
+    return pa.table({"contract_number": contract_numbers(contract), "at": at})
+
+
+def _asked_at(
+    stream: Callable[[int, str], Stream], seed: int, index: Ints, start: Ints, end: Ints
+) -> pa.Array:
+    """Return instants in, at the edges of, and just before times from *start* to *end*."""
+    # What has no end is asked about in its first hundred days.
+    lasts = np.minimum(end - start, 100 * 1440 * MINUTE)
+    last = np.where(end - start > lasts, start + lasts, end) - 1
+    within = start + stream(seed, "within").below(index, lasts // MINUTE) * MINUTE
+    where = stream(seed, "where").choice(index, _WHERE)
+    return instants(np.choose(where, [start, last, within, start - 1]))
 
 
 def of_numbers(
@@ -82,18 +100,23 @@ def of_contracts(
     return pa.table({**answers, "contract_number": contracts, "at": at, "is_resolvable": runs})
 
 
-def residents_of(world: World, contracts: pa.ChunkedArray | pa.Array) -> pa.Table:
-    """Return one row per internet contract and resident, for as long as the contract runs."""
-    contract = _contracts(contracts)
-    contract = contract[~world.contracts.is_mobile[contract]]
-    people, household = world.people, world.contracts.household[contract]
-    size = people.size[household]
-    place = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+def residents_at(
+    world: World, contracts: pa.ChunkedArray | pa.Array, at: pa.ChunkedArray | pa.Array
+) -> pa.Table:
+    """Return who lived where each contract's internet was delivered at each instant, in order.
+
+    Nobody where it did not run, or is no internet: then it is not resolvable.
+    """
+    contract, moment, signed = _contracts(contracts), _micros(at), world.contracts
+    runs = (signed.opened[contract] <= moment) & (moment < signed.closed[contract])
+    runs &= ~signed.is_mobile[contract]
+    household = signed.household[contract]
+    size = np.where(runs, world.people.size[household], 0)
+    begin = np.concatenate([[0], np.cumsum(size)])
+    person = np.repeat(world.people.first[household] - begin[:-1], size) + np.arange(begin[-1])
+    residents = pa.ListArray.from_arrays(pa.array(begin, pa.int32()), person_ids(person))
     return pa.table(
-        {
-            "contract_number": contract_numbers(np.repeat(contract, size)),
-            "resident_id": person_ids(np.repeat(people.first[household], size) + place),
-        }
+        {"contract_number": contracts, "at": at, "resident_ids": residents, "is_resolvable": runs}
     )
 
 
@@ -155,3 +178,7 @@ def _micros(at: pa.ChunkedArray | pa.Array) -> Ints:
 
 def _stream(seed: int, attribute: str) -> Stream:
     return Stream(seed=seed, kind="pair", attribute=attribute)
+
+
+def _home_stream(seed: int, attribute: str) -> Stream:
+    return Stream(seed=seed, kind="home", attribute=attribute)

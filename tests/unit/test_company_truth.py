@@ -12,7 +12,7 @@ import pytest
 from company import billing, crm
 from company.calls import calls
 from company.crm import instants
-from company.truth import of_contracts, of_numbers, pairs, residents_of
+from company.truth import homes, of_contracts, of_numbers, pairs, residents_at
 from company.world import World, build
 
 ROLES = ("holder", "user", "payer", "administrator")
@@ -111,10 +111,25 @@ def test_a_number_that_is_none_of_ours_has_no_answer(world, answers):
     assert found[0]["contract_number"] is None
 
 
-def test_residents_are_those_of_the_crm(world, roles):
-    roles = roles.filter(pc.equal(roles["role"], "resident"))
-    found = residents_of(world, crm.contracts(world)["contract_number"])
+def test_residents_are_whom_a_plain_search_finds(world, roles):
+    asked = homes(world, np.arange(2_000))
+    is_asked = pc.is_in(roles["contract_number"], asked["contract_number"].combine_chunks())
+    persons_of = by(roles.filter(is_asked), "contract_number")
+    found = residents_at(world, asked["contract_number"], asked["at"])
 
-    ours = zip(*(found[name].to_pylist() for name in found.column_names), strict=True)
-    theirs = zip(*(roles[n].to_pylist() for n in ("contract_number", "person_id")), strict=True)
-    assert sorted(ours) == sorted(theirs)
+    for row in found.to_pylist():
+        persons = at_the_time(persons_of[row["contract_number"]], row["at"])
+        residents = sorted(each["person_id"] for each in persons if each["role"] == "resident")
+        assert row["resident_ids"] == residents
+        assert row["is_resolvable"] == bool(residents)
+    assert 0.95 <= pc.mean(pc.cast(found["is_resolvable"], pa.float64())).as_py() < 0.99
+    assert max(pc.list_value_length(found["resident_ids"]).to_pylist()) > 3
+
+
+def test_nobody_resides_where_a_mobile_phone_is(world):
+    rows = crm.contracts(world)
+    mobile = rows.filter(pc.equal(rows["kind"], "mobile")).slice(0, 100)
+    found = residents_at(world, mobile["contract_number"], mobile["opened_at"])
+
+    assert not pc.any(found["is_resolvable"]).as_py()
+    assert pc.sum(pc.list_value_length(found["resident_ids"])).as_py() == 0
