@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mesh.contract.model import Relation
+from mesh.contract.names import shown
+from mesh.contract.questions import HOUSEHOLD, PERSON, require_role, roles_of, say_roles
 from mesh.errors import WrongUse
 
-__all__ = ["PERSON", "Chains", "Step"]
-
-PERSON, HOUSEHOLD = "person-id", "household-id"
+__all__ = ["Chains", "Step"]
 
 
 class Step(NamedTuple):
@@ -53,16 +53,6 @@ class Chains:
         }
         self._found: dict[tuple[str, str, str | None], tuple[Step, ...]] = {}
 
-    @property
-    def roles(self) -> dict[str, Relation]:
-        """In which roles a person, or a household, stands; each with a relation that says so."""
-        ends = (PERSON, HOUSEHOLD)
-        return {
-            each.role: each
-            for each in self.relations
-            if each.to_type in ends and each.from_type not in ends
-        }
-
     def find(self, start: str, end: str, role: str | None) -> tuple[Step, ...]:
         """The chain from *start* to *end*, by *role* where one is needed.
 
@@ -76,17 +66,13 @@ class Chains:
     def _search(self, start: str, end: str, role: str | None) -> tuple[Step, ...]:
         known = {each.role for each in self.relations}
         if role is not None and role not in known:
-            raise WrongUse(f"no relation states a {role}: there are {self.say_roles()}")
-        if role is None and PERSON in (start, end):
-            raise WrongUse(f"say in which role the person is meant: {self.say_roles()}")
+            raise WrongUse(f"no relation states a {shown(role)}: {say_roles(self.relations)}")
+        require_role(start, end, role, self.relations)
         found = self._shortest(start, end, role)
         if found is None and end == PERSON and role is not None:
             # Whoever asks for a household is given the household, where its members are not stated.
-            found = (
-                self._shortest(start, self.roles[role].to_type, role)
-                if role in self.roles
-                else None
-            )
+            roles = roles_of(self.relations)
+            found = self._shortest(start, roles[role].to_type, role) if role in roles else None
         if found is None:
             words = f" as {role}" if role else ""
             raise WrongUse(
@@ -120,11 +106,6 @@ class Chains:
             if Step(each, forward).start == start
             and (each.name not in self._bound or each.role == role)
         ]
-
-    def say_roles(self) -> str:
-        """The roles there are, and what each means."""
-        said = [f"{role} ({each.meaning})" for role, each in sorted(self.roles.items())]
-        return ", ".join(said) or "none yet"
 
 
 def trace(

@@ -17,17 +17,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from mesh.contract.questions import instant_in, type_called
 from mesh.errors import WrongUse
 from mesh.ports.own import Own
 from products.key_ring.bulk import resolve_all
 from products.key_ring.chains import Chains
-from products.key_ring.question import (
-    document_of,
-    identifier_type,
-    instant_of,
-    read_question,
-    text_of,
-)
+from products.key_ring.question import document_of, read_question, text_of
 from products.key_ring.resolve import resolve
 from products.key_ring.ring import Ring
 
@@ -89,11 +84,11 @@ class Service:
         """Answer a table of questions. Raises `WrongUse` where it is none."""
         chains = self.chains
         start, end = (
-            identifier_type(asked.get(name, ""), self._own.identifiers, chains)
+            type_called(asked.get(name, ""), self._own.identifiers, chains.relations)
             for name in ("from", "to")
         )
-        chain = chains.find(start, end, asked.get("role") or None)
-        known_at = text_of(instant_of(asked["known_at"])) if asked.get("known_at") else None
+        chain = chains.find(start, end, asked.get("role"))
+        known_at = text_of(instant_in(asked["known_at"])) if "known_at" in asked else None
         # One at a time: each may take as much memory as the product may have.
         with self._bulk, self._own.reader() as reader:
             found = resolve_all(reader, chain, questions_in(body), known_at)

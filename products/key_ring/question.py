@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
 from mesh.contract.identifiers import Identifier
 from mesh.contract.names import listed
-from mesh.contract.standards import identifier_called, normal_form
+from mesh.contract.questions import identifier_in, instant_in, micros, type_called
 from mesh.errors import WrongUse
 from products.key_ring.chains import Chains
 from products.key_ring.resolve import Answer, Hop
 from products.key_ring.ring import ALWAYS, FOREVER
 
-__all__ = ["Question", "document_of", "identifier_type", "instant_of", "read_question"]
+__all__ = ["Question", "document_of", "read_question", "text_of"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORDS = ("from", "to", "role", "at", "known_at")
 
 
@@ -46,51 +45,15 @@ def read_question(
     unknown = sorted(set(asked) - set(WORDS))
     if unknown:
         raise WrongUse(f"a question has no {listed(unknown)}: say {listed(WORDS)}")
-    kind, colon, text = asked.get("from", "").partition(":")
-    if not colon:
-        raise WrongUse("say from what: --from TYPE:VALUE, as phone:+31612345678")
-    start_type = identifier_type(kind, identifiers, chains)
-    known_at = asked.get("known_at")
+    start_type, start = identifier_in(asked.get("from", ""), identifiers, chains.relations)
     return Question(
         start_type=start_type,
-        start=normal_form(identifiers[start_type], text),
-        end_type=identifier_type(asked.get("to", ""), identifiers, chains),
-        role=asked.get("role") or None,
-        at=instant_of(asked["at"]) if asked.get("at") else micros(datetime.now(UTC)),
-        known_at=instant_of(known_at) if known_at else None,
+        start=start,
+        end_type=type_called(asked.get("to", ""), identifiers, chains.relations),
+        role=asked.get("role"),
+        at=instant_in(asked["at"]) if "at" in asked else micros(datetime.now(UTC)),
+        known_at=instant_in(asked["known_at"]) if "known_at" in asked else None,
     )
-
-
-def identifier_type(name: str, identifiers: Mapping[str, Identifier], chains: Chains) -> str:
-    """The type of identifier called *name*, in full or without its last word.
-
-    Raises `WrongUse` where there is none, and for the customer, who does not exist.
-    """
-    if name.lower().rstrip("s") == "customer":
-        raise WrongUse(
-            "there is no customer: who holds a contract, who uses it, who pays for it and who "
-            "lives there may be different persons, so one must be meant; say --to person and "
-            f"--role, one of: {chains.say_roles()}"
-        )
-    found = identifier_called(identifiers, name)
-    if found is None:
-        known = listed(sorted(identifiers))
-        raise WrongUse(f"{name or 'nothing'} is no type of identifier: the company's are {known}")
-    return found.name
-
-
-def instant_of(text: str) -> int:
-    """An ISO 8601 date or instant in microseconds; UTC where it names no offset."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise WrongUse(f"{text!r} is no instant: write it as 2026-03-01T12:00:00Z") from error
-    return micros(found if found.tzinfo else found.replace(tzinfo=UTC))
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
 
 
 def document_of(question: Question, answer: Answer) -> dict[str, object]:

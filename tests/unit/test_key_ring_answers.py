@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mesh.contract.identifiers import load_identifiers
+from mesh.contract.questions import instant_in
 from mesh.errors import WrongUse
-from products.key_ring.question import document_of, instant_of, read_question
+from products.key_ring.question import document_of, read_question
 from products.key_ring.resolve import resolve
 from products.key_ring.ring import Ring
 from tests.links import CHAINS, link, ring
@@ -37,9 +38,9 @@ def test_whoever_asks_for_a_household_is_given_it_where_nobody_states_its_member
 @pytest.mark.parametrize(
     ("start", "end", "role", "problem"),
     [
-        ("phone-number", "person-id", None, "say in which role"),
-        ("person-id", "contract-number", None, "say in which role"),
-        ("phone-number", "person-id", "owner", "no relation states a owner"),
+        ("phone-number", "person-id", None, "say --role, in which role"),
+        ("person-id", "contract-number", None, "say --role, in which role"),
+        ("phone-number", "person-id", "owner", "no relation states a `owner`"),
         ("phone-number", "sim-id", None, "no chain of relations leads from phone-number to sim-id"),
         ("phone-number", "phone-number", None, "no chain"),
     ],
@@ -59,7 +60,7 @@ def test_a_number_is_read_as_people_write_it():
     question = ask(from_="phone:+1 (202) 555-0123", to="billing-account", at="2026-03-01")
 
     assert (question.start, question.end_type) == ("+12025550123", "billing-account-number")
-    assert question.at == instant_of("2026-03-01T01:00:00+01:00") == 1772323200000000
+    assert question.at == instant_in("2026-03-01T01:00:00+01:00") == 1772323200000000
 
 
 @pytest.mark.parametrize(
@@ -71,8 +72,12 @@ def test_a_number_is_read_as_people_write_it():
         ({"from_": "phone:+1", "to": "contract"}, "is no phone-number"),
         ({"from_": "contract:7", "to": "phone"}, "is no contract-number"),
         ({"from_": "+12025550123", "to": "contract"}, "say from what"),
-        ({"from_": "phone:+12025550123", "to": "shoe"}, "shoe is no type of identifier"),
+        ({"from_": "phone:+12025550123", "to": "shoe"}, "`shoe` is no type of identifier"),
+        ({"from_": "phone:+12025550123", "to": ""}, "nothing is no type of identifier"),
+        ({"from_": ":+12025550123", "to": "contract"}, "nothing is no type of identifier"),
+        ({"from_": "phone:", "to": "contract"}, "is no phone-number"),
         ({"from_": "phone:+12025550123", "to": "contract", "at": "noon"}, "is no instant"),
+        ({"from_": "phone:+12025550123", "to": "contract", "at": ""}, "nothing is no instant"),
         ({"from_": "phone:+12025550123", "to": "contract", "who": "me"}, "has no who"),
     ],
 )  # fmt: skip
@@ -89,8 +94,8 @@ def answer_to(made: Ring, at: str = "2026-03-01", role: str = "payer"):
 
 
 PATH = (
-    link("phone-number-contract", "+12025550123", "C-1", end=instant_of("2026-02-01")),
-    link("phone-number-contract", "+12025550123", "C-2", start=instant_of("2026-02-01")),
+    link("phone-number-contract", "+12025550123", "C-1", end=instant_in("2026-02-01")),
+    link("phone-number-contract", "+12025550123", "C-2", start=instant_in("2026-02-01")),
     link("contract-billing-account", "C-2", "B-1"),
     link("billing-account-payer", "B-1", "P-1"),
 )

@@ -6,14 +6,18 @@ The key ring itself answers, at its own door.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mesh.cli.app import App
-from mesh.cli.output import show_json, show_table
+from mesh.cli.output import printable, show_json, show_table
 from mesh.cli.read import get_token, reader
-from mesh.errors import MeshError, Refused, Unreachable, WrongUse
+from mesh.contract.questions import identifier_in, instant_in, require_role, type_called
+from mesh.errors import MeshError, NotRunning, Refused, SettingsError, Unreachable, WrongUse
+
+if TYPE_CHECKING:
+    from mesh.contract.project import Project
 
 __all__ = ["keyring"]
 
@@ -63,15 +67,31 @@ def resolve(
       mesh keyring resolve --from phone:+12025550123 --to contract --at 2026-03-01
       mesh keyring resolve --from phone:+12025550123 --to person --role payer --json
     """
-    asked = {"from": start, "to": end, "role": role, "at": at, "known_at": known_at}
+    words = {"from": start, "to": end, "role": role, "at": at, "known_at": known_at}
+    asked = {name: text for name, text in words.items() if text is not None}
     who = principal or reader(app, app.project.contract(PORT))
-    document = ask(app, {name: text for name, text in asked.items() if text}, who)
+    try:
+        document = ask(app, asked, who)
+    except (NotRunning, SettingsError, Unreachable):
+        # What is no question is none, whether or not anybody is there to answer.
+        check(app.project, asked)
+        raise
     if as_json:
         show_json(document)
         return
     click.echo(sentence(document))
     if document["path"]:
         show_table(SHOWN, [[hop[name] for name in SHOWN] for hop in document["path"]])
+
+
+def check(project: Project, asked: Mapping[str, str]) -> None:
+    """Raise `WrongUse` for what is no question, as far as the files say."""
+    relations = [each.relation for each in project.relations if each.relation is not None]
+    start, _ = identifier_in(asked["from"], project.identifiers, relations)
+    end = type_called(asked["to"], project.identifiers, relations)
+    for name in {"at", "known_at"} & asked.keys():
+        instant_in(asked[name])
+    require_role(start, end, asked.get("role"), relations)
 
 
 def ask(app: App, asked: Mapping[str, str], principal: str) -> Mapping[str, Any]:
@@ -92,19 +112,20 @@ def ask(app: App, asked: Mapping[str, str], principal: str) -> Mapping[str, Any]
         raise MeshError(f"{url} did not answer with JSON") from error
     if response.is_success:
         return document
-    detail = str(document.get("detail", response.status_code))
+    detail = printable(str(document.get("detail", response.status_code)))
     kinds = {401: Refused, 403: Refused, 422: WrongUse}
     raise kinds.get(response.status_code, MeshError)(detail)
 
 
 def sentence(document: Mapping[str, Any]) -> str:
     """The answer in words."""
+    # Whoever states a relation chooses what stands in it.
     if document["state"] == "known":
-        return str(document["answer"])
+        return printable(document["answer"])
     if document["state"] == "ambiguous":
-        return f"ambiguous, any of: {', '.join(document['candidates'])}"
+        return f"ambiguous, any of: {printable(', '.join(document['candidates']))}"
     reached = document["reached"]
     return (
-        f"not known: nothing leads on from {reached['type']} {', '.join(reached['ids'])}"
+        f"not known: nothing leads on from {reached['type']} {printable(', '.join(reached['ids']))}"
         f" as of {document['at']}"
     )

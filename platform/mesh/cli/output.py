@@ -36,11 +36,16 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         table.add_column(name, overflow="fold")
     for row in rows:
         # As text, since a value may hold what looks like rich's markup.
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("" if value is None else cell(str(value))) for value in row))
     with console.capture() as capture:
         console.print(table)
     # Cells are padded to the column's width, and nobody wants spaces at a line's end.
     click.echo("\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()))
+
+
+def cell(text: str) -> str:
+    """*text* as it may stand in a table, its lines kept."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def printable(text: str) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 
 from mesh.contract.identifiers import Identifier
+from mesh.contract.names import shown
 from mesh.errors import WrongUse
 
 __all__ = ["identifier_called", "normal_form", "why_not_normal"]
@@ -24,10 +25,10 @@ def normal_form(identifier: Identifier, text: str) -> str:
     if identifier.standard == "E.164":
         value = telephone_number(value) or value
     if identifier.format and not re.search(identifier.format, value):
-        raise WrongUse(f"{text!r} is no {identifier.name}: {identifier.description}")
+        raise WrongUse(f"{shown(text)} is no {identifier.name}: {identifier.description}")
     if identifier.standard == "E.164" and telephone_number(value) != value:
         raise WrongUse(
-            f"{text!r} is no {identifier.name}: no such number is possible; write it in "
+            f"{shown(text)} is no {identifier.name}: no such number is possible; write it in "
             "international form, as +31 6 12345678"
         )
     return value
@@ -58,6 +59,8 @@ def why_not_normal(identifier: Identifier, value: str) -> str | None:
 def identifier_called(identifiers: Mapping[str, Identifier], name: str) -> Identifier | None:
     """The identifier *name*, in full or without its last word: `phone` is `phone-number`."""
     found = [
-        each for each in identifiers.values() if name in (each.name, each.name.rpartition("-")[0])
+        each
+        for each in identifiers.values()
+        if name and name in (each.name, each.name.rpartition("-")[0])
     ]
     return found[0] if len(found) == 1 else None
