@@ -101,24 +101,37 @@ CONTRACT: dict[str, Any] = {
 
 def main(bootstrap: str, registry: str, catalogue: str, secret_file: str) -> None:
     """Join, and write three ratings."""
-    producer = Producer(
+    producer = producer_of(NAME, bootstrap, secret_file)
+    descriptor = {"id": NAME, "product": json.dumps(PRODUCT), "contracts": [json.dumps(CONTRACT)]}
+    join(producer, registry, catalogue, DESCRIPTOR_TOPIC, descriptor)
+    rows = [(uuid.UUID(int=n), {"call_id": uuid.UUID(int=n), "stars": n}) for n in (1, 3, 5)]
+    write(producer, registry, TOPIC, [(str(key), row) for key, row in rows])
+    sys.stdout.write(f"{NAME} has joined, and wrote {len(rows)} ratings to {TOPIC}\n")
+
+
+def producer_of(name: str, bootstrap: str, secret_file: str) -> Producer:
+    """A producer of the principal *name*."""
+    return Producer(
         {
             "bootstrap.servers": bootstrap,
             "security.protocol": "SASL_PLAINTEXT",
             "sasl.mechanism": "SCRAM-SHA-256",
-            "sasl.username": NAME,
+            "sasl.username": name,
             "sasl.password": Path(secret_file).read_text().strip(),
             "enable.idempotence": True,
         }
     )
-    descriptor = {"id": NAME, "product": json.dumps(PRODUCT), "contracts": [json.dumps(CONTRACT)]}
-    write(producer, registry, DESCRIPTOR_TOPIC, [(NAME, {**descriptor, "sql": {}})])
-    verdict = wait_for(f"{catalogue}/verdicts/{NAME}")
+
+
+def join(
+    producer: Producer, registry: str, catalogue: str, topic: str, descriptor: dict[str, Any]
+) -> None:
+    """Describe a product on its *topic*, and wait until the catalogue has accepted it."""
+    name = descriptor["id"]
+    write(producer, registry, topic, [(name, {**descriptor, "sql": {}})])
+    verdict = wait_for(f"{catalogue}/verdicts/{name}")
     if verdict["state"] != "accepted":
         sys.exit(f"refused: {json.dumps(verdict['findings'])}")
-    rows = [(uuid.UUID(int=n), {"call_id": uuid.UUID(int=n), "stars": n}) for n in (1, 3, 5)]
-    write(producer, registry, TOPIC, [(str(key), row) for key, row in rows])
-    sys.stdout.write(f"{NAME} has joined, and wrote {len(rows)} ratings to {TOPIC}\n")
 
 
 def write(

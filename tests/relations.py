@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mesh.contract.model import Contract
-from mesh.product.family_watch import FamilyWatch
+from mesh.product.family_watch import Accepted, FamilyWatch
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
@@ -132,14 +132,13 @@ def state(bench: Workbench, contract: Contract, *rows: dict[str, Any]) -> list[t
 
 
 @contextmanager
-def running_ring(bench: Workbench) -> Iterator[Runtime]:
+def running_ring(bench: Workbench, accepted: Accepted = dict) -> Iterator[Runtime]:
     """The key ring in this process, looking out for new relations, to be stepped by the test."""
-    principal = bench.principal(RING)
-    watch = FamilyWatch(bench.root, bench.backbone.endpoint, principal)
-    plan = watch.first(plan_product(bench.project(), RING))
+    principal, project = bench.principal(RING), bench.project()
+    plan = plan_product(project, RING)
     storage = Storage.open(bench.home.storage(RING), plan.tables)
     runtime = Runtime(plan, storage, endpoint=bench.backbone.endpoint, principal=principal)
-    runtime.watch = watch
+    runtime.watch = FamilyWatch(project, bench.backbone.endpoint, principal, accepted=accepted)
     try:
         yield runtime
     finally:

@@ -1,4 +1,7 @@
-"""Calls of the VAST Challenge 2008, each by the person who had the phone on that day."""
+"""Who had which phone in the VAST Challenge 2008, and the evidence for it in the calls.
+
+The key ring attributes the calls: `tests/integration/test_key_ring_door.py`.
+"""
 
 from __future__ import annotations
 
@@ -32,38 +35,6 @@ def test_a_phone_that_changed_hands_has_two_links_that_do_not_overlap():
     assert (first["to_id"], second["to_id"]) == ("P-000300", "P-000200")
     assert first["valid_to"] == second["valid_from"]
     assert first["valid_from"] is second["valid_to"] is None
-
-
-def attributed() -> list[tuple[int, str | None, int]]:
-    """Phone, person and day of June of each call, by a plain join as of the call."""
-    links = phone_persons()  # noqa: F841 - named in the SQL
-    return duckdb.sql(
-        'with calls as (select "From" as phone,'
-        " strptime(Datetime, '%Y%m%d %H%M') at time zone 'UTC' as called_at"
-        f" from read_csv('{REAL_FILE}', types = {{'Datetime': 'varchar'}}))"
-        " select phone, l.to_id, day(called_at at time zone 'UTC')::int from calls"
-        " left join links l on l.from_id = '+1202555' || lpad(phone::varchar, 4, '0')"
-        " and (l.valid_from is null or l.valid_from <= called_at)"
-        " and (l.valid_to is null or called_at < l.valid_to)"
-    ).fetchall()
-
-
-@NEEDS_THE_FILE
-def test_a_call_is_by_the_person_who_had_the_phone_on_that_day():
-    found = attributed()
-
-    assert len(found) == 9_834
-    for old, new in CHANGED.items():
-        person = f"P-{old:06}"
-        by_phone = {(phone, day < 8) for phone, who, day in found if who == person}
-        assert by_phone == {(old, True), (new, False)}
-
-
-@NEEDS_THE_FILE
-def test_only_what_an_old_phone_calls_afterwards_is_nobodys():
-    nobody = Counter(phone for phone, who, _ in attributed() if who is None)
-
-    assert nobody == {200: 5, 1: 1, 5: 3, 3: 4, 2: 4}
 
 
 @NEEDS_THE_FILE

@@ -6,11 +6,13 @@ import shutil
 
 import pytest
 
+from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.contract.policies import check_product
 from mesh.contract.project import load_project
 from mesh.contract.standards import normal_form, why_not_normal
 from mesh.control.principals import rights_of
-from mesh.errors import InvalidFile, WrongUse
+from mesh.errors import InvalidFile, Refused, WrongUse
+from mesh.product.family_watch import FamilyWatch
 from mesh.product.plan import plan_product
 from tests.relations import write_relation
 from tests.repository import ROOT
@@ -140,3 +142,11 @@ def test_what_is_no_telephone_number_is_refused(root, written):
 
     with pytest.raises(WrongUse, match="is no phone-number"):
         normal_form(number, written)
+
+
+def test_a_refusal_that_no_member_explains_is_doubted_once(root):
+    endpoint = Endpoint(bootstrap_servers="127.0.0.1:1", registry_url="http://127.0.0.1:1")
+    principal = Principal(name="key-ring", secret="none")
+    watch = FamilyWatch(load_project(root), endpoint, principal)
+
+    assert [watch.doubts(Refused(each)) for each in ("one", "another")] == [True, False]

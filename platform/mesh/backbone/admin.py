@@ -86,8 +86,13 @@ class Admin:
         for future in self._client.alter_user_scram_credentials(upsertions).values():
             wait(future, "make the users")
 
-    def settle_rights(self, rights: Iterable[Right], principals: Iterable[str]) -> None:
-        """Make *rights* the only ones that *principals* have."""
+    def settle_rights(
+        self,
+        rights: Iterable[Right],
+        principals: Iterable[str],
+        is_spared: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """Make *rights* the only ones that *principals* have, but for names that are spared."""
         wanted = {right.binding() for right in rights}
         ours = {f"User:{name}" for name in principals}
         anything: Any = None  # the client's word for "any", which its annotations leave out
@@ -109,7 +114,7 @@ class Admin:
         # Kafka's client refuses an empty list, here and below.
         for future in self._client.create_acls(missing).values() if missing else ():
             wait(future, "grant rights")
-        outdated = [as_filter(each) for each in found - wanted]
+        outdated = [as_filter(each) for each in found - wanted if not is_spared(each.name)]
         for future in self._client.delete_acls(outdated).values() if outdated else ():
             wait(future, "withdraw rights")
 

@@ -5,8 +5,9 @@ Idempotent. What stands there and is not what its contract says is reported, nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from mesh.backbone.admin import Admin, Right
@@ -74,7 +75,6 @@ def provision(
     and a `BackboneError` where Kafka or the registry refuses or is away.
     """
     report("sure that no contract breaks its readers")
-    report("sure that no contract breaks its readers")
     require_compatible(project, admin.endpoint)
     report("principals and rights")
     joined = joined_principals(home)  # once: who joins from now on waits for the next time
@@ -82,13 +82,14 @@ def provision(
     described = describers(project, joined)
     rights = rights_of(project) | set(catalogue_rights(described, project.people))
     settled = [each.name for each in principals if knows_all or each.name not in joined]
-    admin.settle_rights(rights, settled)
+    is_spared = partial(is_topic_of, {} if knows_all else joined)
+    admin.settle_rights(rights, settled, is_spared)
     report("topics")
     topics = [*topics_of(project, described)]
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
     if free := freed(left):
-        admin.settle_rights({*rights, *free}, settled)
+        admin.settle_rights({*rights, *free}, settled, is_spared)
     report("schemas")
     registrar = Principal(name=REGISTRAR, secret=home.secret(REGISTRAR))
     registered = register(project, described, admin.endpoint, registrar)
@@ -98,6 +99,12 @@ def provision(
         differences=tuple(admin.differences(topics)),
         left=left,
     )
+
+
+def is_topic_of(products: Collection[str], name: str) -> bool:
+    """Whether *name* is a topic of one of *products*: whoever reads it already goes on."""
+    found = parse_topic(name)
+    return found is not None and found.product in products
 
 
 def left_topics(project: Project, topics: Iterable[Topic], admin: Admin) -> Iterator[str]:

@@ -15,7 +15,7 @@ from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
-from mesh.errors import NoMemory, NoRoom, Unreachable
+from mesh.errors import NoMemory, NoRoom, Refused, Unreachable
 from mesh.product.beacon import Beacon
 from mesh.product.duck import is_usable
 from mesh.product.engine import Engine
@@ -45,7 +45,6 @@ __all__ = ["Runtime"]
 
 POLL_S = 0.1
 RETRY_S = 1.0
-Log = Callable[[str], None]
 
 
 class Runtime:
@@ -58,7 +57,7 @@ class Runtime:
         *,
         endpoint: Endpoint,
         principal: Principal,
-        log: Log = lambda _: None,
+        log: Callable[[str], None] = lambda _: None,
         pause: Pause | None = None,
     ) -> None:
         self.plan, self._storage = plan, storage
@@ -104,6 +103,9 @@ class Runtime:
                     if isinstance(error, NoMemory) or not is_usable(self._storage.connection):
                         raise
                     stop.wait(RETRY_S)
+                except Refused as error:
+                    if self.watch is None or not self.watch.doubts(error):
+                        raise
         finally:
             self.close()
 
@@ -116,11 +118,9 @@ class Runtime:
             if (waiting := self._rest.take(self._inputs, timeout_s)) is not None:
                 self.progress.lag = waiting
                 return 0
-            if self.watch is not None and (plan := self.watch.grown(self.plan)) is not None:
-                self._close_inputs()
-                self.plan, self._engine = plan, None
-                self._life = Life(self._storage, plan)
-            if self._inputs is None or self._life.is_overdue:
+            if self.watch is not None and (plan := self.watch.changed(self.plan)) is not None:
+                self.plan, self._engine, self._life = plan, None, Life(self._storage, plan)
+            if self._inputs is None or self._engine is None or self._life.is_overdue:
                 self._close_inputs()
                 self._inputs = self._start()
                 return 0

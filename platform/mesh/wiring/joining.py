@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from mesh.backbone.admin import Admin
 from mesh.backbone.endpoint import Principal
 from mesh.contract.catalogue import PRODUCTS_TOPIC, SERVICE
-from mesh.contract.descriptor import descriptor_in, from_canonical, materialise
+from mesh.contract.descriptor import descriptor_in
 from mesh.contract.model import Product
-from mesh.contract.odps import load_product
 from mesh.contract.project import Project
 from mesh.control.joined import joined_principals
 from mesh.control.principals import REGISTRAR
@@ -33,7 +30,7 @@ from mesh.control.tokens import issue_token
 from mesh.errors import MeshError, SchemaIncompatible
 from mesh.home import Home
 from mesh.settings import Settings
-from mesh.wiring.accepted import Following
+from mesh.wiring.accepted import Following, products_of
 
 __all__ = ["Joining", "granted", "has_catalogue", "joining", "joining_of"]
 
@@ -167,18 +164,6 @@ def granted(product: Product, project: Project) -> Product:
         each for each in product.inputs if each.family is None and is_free(each.contract_id)
     )
     return replace(product, inputs=inputs)
-
-
-def products_of(records: Mapping[str, Mapping[str, Any]], log: Log) -> Iterator[Product]:
-    """The products that accepted records make."""
-    with tempfile.TemporaryDirectory(prefix="mesh-joining-") as name:
-        for id_, record in sorted(records.items()):
-            try:
-                descriptor = from_canonical(id_, str(record["descriptor"]))
-                folder = materialise(descriptor, Path(name))
-                yield load_product(folder, needs_sql=False)
-            except (MeshError, ValueError, KeyError) as error:
-                log(f"{id_} was accepted and cannot be read: {error}")
 
 
 @contextmanager

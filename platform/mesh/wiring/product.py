@@ -22,13 +22,13 @@ from mesh.ports.own import Own, Remembered
 from mesh.ports.serve import Server
 from mesh.ports.waiting import Switch
 from mesh.product.failpoints import arm
-from mesh.product.family_watch import FamilyWatch
 from mesh.product.listener import Listener
 from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
+from mesh.wiring.accepted import watching
 from mesh.wiring.doors import door_of, management_of
 from mesh.wiring.opening import run_with_room, stand_by
 from mesh.wiring.own import own_routes
@@ -57,8 +57,7 @@ def run_product(
     plan = plan_product(project, product)  # First: a name that is none is wrong use.
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
-    watch = FamilyWatch(settings.project, endpoint, principal, log)
-    plan, path = watch.first(plan), home.storage(product)
+    path = home.storage(product)
     pause, runs = Pause(path.with_name("pause.json")), RunLog(path.with_name("runs.jsonl"))
     open_storage = partial(Storage.open, path, plan.tables)
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
@@ -74,7 +73,8 @@ def run_product(
         with runs.run(runtime.progress.ran):
             runtime.run(stop)
 
-    with listening(settings, home, switch) as address:
+    watched = watching(project, product, endpoint, principal, log)
+    with listening(settings, home, switch) as address, watched as watch:
         log(f"{product} listens at {address}")
         run_with_room(run_once, open_storage, storage, stop=stop, tell=switch.say, log=log)
     log(f"{product} stopped")

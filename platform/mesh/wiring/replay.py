@@ -25,6 +25,7 @@ from mesh.product.replay import check_replay
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
+from mesh.wiring.accepted import watching
 
 __all__ = ["Replay", "Replayed", "prepare_replay"]
 
@@ -112,6 +113,9 @@ def prepare_replay(settings: Settings, home: Home, project: Project, product: st
     plan = plan_product(project, product)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
+    with watching(project, product, endpoint, principal, lambda _: None) as watch:
+        # Those that joined by the catalogue too, or what they have said would be taken back.
+        plan = (watch and watch.changed(plan)) or plan
     topic = position_topic(plan.product)
     relay = Relay(endpoint, principal, position_topic=topic, source=f"/{product}")
     position = relay.position()
