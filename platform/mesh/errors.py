@@ -13,6 +13,7 @@ MeshError                   something stopped us; the message says what to do
 ├── StorageError            a product's internal storage cannot be used
 │   └── NoRoom              its disk is full, which passes
 │       └── NoMemory        it must be opened anew, with more memory
+├── Unproven                a proof, a checkpoint or a log does not hold
 ├── AlreadyRunning          another process holds the lock
 ├── NotRunning              the mesh is not up
 └── DemoFailed              a check of the demo did not hold
@@ -43,6 +44,7 @@ __all__ = [
     "SettingsError",
     "StorageError",
     "TopicDiffers",
+    "Unproven",
     "Unreachable",
     "WrongUse",
 ]
@@ -109,6 +111,10 @@ class NoRoom(StorageError):
 
 class NoMemory(NoRoom):
     """The internal storage needs more memory, and has it once it is opened anew."""
+
+
+class Unproven(MeshError):
+    """A proof, a checkpoint or a log does not hold; the message says what is wrong with it."""
 
 
 class AlreadyRunning(MeshError):

@@ -1,0 +1,1 @@
+"""The change audit log: one Merkle tree a topic partition, and proofs that a stranger can check."""
