@@ -17,6 +17,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.record import decoded, encoded
 from mesh.backbone.registry import Registry
+from mesh.backbone.wire import salt_header
 from mesh.contract.catalogue import OWN_TOPICS
 from mesh.errors import BackboneError, Unreachable
 
@@ -52,7 +53,11 @@ class Bus:
         told: list[tuple[KafkaError | None, Message]] = []
         try:
             self._producer.produce(
-                topic, key=key, value=value, on_delivery=lambda *each: told.append(each)
+                topic,
+                key=key,
+                value=value,
+                headers=salt_header(),
+                on_delivery=lambda *each: told.append(each),
             )
             self._producer.flush(TIMEOUT_S)
         except KafkaException as exception:

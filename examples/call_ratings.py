@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import sys
 import time
@@ -148,6 +149,8 @@ def write(
             topic,
             key=key,
             value=struct.pack(">bI", 0, found["id"]) + datum.getvalue(),
+            # Without it the change audit log could not commit to what may be personal.
+            headers={"salt": os.urandom(32)},
             on_delivery=lambda error, _: failures.append(error) if error else None,
         )
     if producer.flush(PATIENCE_S) or failures:

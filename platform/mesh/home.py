@@ -4,6 +4,7 @@ version                   the format of this folder
 public/                   what every process may read: the token issuer's public key
 principals/NAME/secret    one secret a principal, mode 600
 access/                   the token issuer's private key and the secrets' verifiers
+audit/                    the change audit logs, and the key that signs them
 backbone/                 the embedded Kafka's and registry's data
 products/ID/              a product's internal storage, opened by its process only
 feeds/PORT/               what an operational system has sent, and what it could not

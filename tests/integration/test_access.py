@@ -187,8 +187,8 @@ def test_everything_listens_on_the_loopback_only(mesh: Mesh):
         if connection.status == psutil.CONN_LISTEN
     ]
 
-    # Access, the product and the catalogue.
-    assert len(found) == 3
+    # Access, the audit log, the product and the catalogue.
+    assert len(found) == 4
     assert set(found) == {"127.0.0.1"}
 
 
@@ -198,7 +198,8 @@ def test_secrets_and_tokens_are_in_no_log_no_run_file_and_no_command_line(
     hidden = {each.read_text().strip() for each in mesh.home.glob("principals/*/secret")}
     assert len(hidden) >= 6
     hidden |= {token, token.split(".")[2], backbone.admin.secret}
-    hidden.add((mesh.home / "access" / "token.key").read_text().splitlines()[1])
+    for key in ("access/token.key", "audit/log.key"):
+        hidden.add((mesh.home / key).read_text().splitlines()[1])
     places = [*mesh.home.glob("logs/*"), *mesh.home.glob("run/*")]
     assert len(places) >= 5
     texts = {str(path): path.read_text() for path in places}
@@ -208,11 +209,13 @@ def test_secrets_and_tokens_are_in_no_log_no_run_file_and_no_command_line(
 
 
 def test_what_is_private_can_be_read_by_its_owner_only(mesh: Mesh):
-    private = [mesh.home, *(mesh.home / name for name in ("access", "principals", "run", "logs"))]
+    folders = ("access", "audit", "principals", "run", "logs")
+    private = [mesh.home, *(mesh.home / name for name in folders)]
     private += mesh.home.glob("principals/*")
     private += mesh.home.glob("products/*")
     assert {oct(mode(path)) for path in private} == {"0o700"}
     files = [*mesh.home.glob("principals/*/*"), *mesh.home.glob("access/*")]
+    files += [mesh.home / "audit" / "log.key", *mesh.home.glob("audit/logs/*/*/*/*")]
     assert len(files) >= 8
     assert {oct(mode(path)) for path in files} == {"0o600"}
 

@@ -34,7 +34,7 @@ def start_in_vain(mesh: Mesh, **settings: str) -> str:
 def test_it_starts_is_fed_is_read_and_stops_and_the_kafka_stays(mesh: Mesh, backbone):
     mesh.run("up")
 
-    assert list(mesh.pids()) == ["access", "catalogue", "call-center"]
+    assert list(mesh.pids()) == ["access", "audit", "catalogue", "call-center"]
     mesh.run("feed", "call-center", "--calls", "200")
     wait_until(lambda: mesh.has_calls(200))
     assert len(mesh.run("read", "calls", "--limit", "5").splitlines()) == 6
@@ -61,7 +61,7 @@ def test_the_administrators_password_is_not_handed_on(mesh: Mesh, backbone):
     supervisor, *others = sorted(mesh.processes(), key=lambda each: each.create_time())
 
     assert supervisor.environ()["MESH_SASL_PASSWORD"] == backbone.admin.secret
-    assert len(others) == 3
+    assert len(others) == 4
     for each in others:
         assert backbone.admin.secret not in each.environ().values()
 

@@ -19,7 +19,14 @@ from tests.life import ROOT, Mesh, opened, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
-SERVICES = ["kafka", "registry", "access", "catalogue", *sorted(load_project(ROOT).products)]
+SERVICES = [
+    "kafka",
+    "registry",
+    "access",
+    "audit",
+    "catalogue",
+    *sorted(load_project(ROOT).products),
+]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ Sources: the Confluent wire format; CloudEvents 1.0 Kafka protocol binding (bina
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 
@@ -31,6 +32,7 @@ __all__ = [
     "frame",
     "header",
     "keys",
+    "salt_header",
     "schema_ids",
     "unframe",
 ]
@@ -102,3 +104,8 @@ def cloud_event_headers(source: str, type_: str) -> list[tuple[str, bytes]]:
         ("ce_type", type_.encode()),
         ("content-type", b"application/avro"),
     ]
+
+
+def salt_header() -> list[tuple[str, str | bytes | None]]:
+    """The header that blinds one message in the change audit log; `envelope` makes many."""
+    return [(SALT, os.urandom(SALT_BYTES))]

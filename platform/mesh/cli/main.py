@@ -32,6 +32,7 @@ COMMANDS = {
     "pause": "mesh.cli.pause:pause",
     "resume": "mesh.cli.pause:resume",
     "keyring": "mesh.cli.keyring:keyring",
+    "audit": "mesh.cli.audit:audit",
     "run": "mesh.cli.run:run",
     "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",

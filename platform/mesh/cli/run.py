@@ -51,10 +51,15 @@ def run(app: App, product: str, *, standby: bool) -> None:
 
 
 @click.command(hidden=True)
-@click.argument("service", type=click.Choice(["access"]))
+@click.argument("service", type=click.Choice(["access", "audit"]))
 @click.pass_obj
 def serve(app: App, service: str) -> None:
     """Run one SERVICE of the platform in the foreground."""
+    if service == "audit":
+        from mesh.wiring.audit import run_audit
+
+        run_audit(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
+        return
     from mesh.control.access import access_app
     from mesh.ports.serve import Server
 

@@ -6,9 +6,10 @@ access requests exist. Nobody may do anything that is not listed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mesh.backbone.admin import Right
+from mesh.contract.audit import AUDIT
 from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
@@ -16,7 +17,15 @@ from mesh.errors import SettingsError
 from mesh.product.feed import feed_topic
 from mesh.product.plan import inputs_of, position_topic, rejected_topic_of, retry_topic_of
 
-__all__ = ["REGISTRAR", "SCHEMAS_TOPIC", "principals_of", "reading", "rights_of", "writing"]
+__all__ = [
+    "REGISTRAR",
+    "SCHEMAS_TOPIC",
+    "audit_rights",
+    "principals_of",
+    "reading",
+    "rights_of",
+    "writing",
+]
 
 REGISTRAR = "mesh-registrar"
 SCHEMAS_TOPIC = "pub.mesh.registry.schemas.v1"
@@ -31,7 +40,7 @@ def principals_of(project: Project) -> tuple[str, ...]:
         "product": set(project.products),
         "system": set(project.systems),
         "person": set(project.people),
-        "service": {REGISTRAR, CATALOGUE},
+        "service": {REGISTRAR, CATALOGUE, AUDIT},
     }
     seen: dict[str, str] = {}
     for kind, names in kinds.items():
@@ -106,6 +115,13 @@ def feeding(system: str, contract: Contract) -> Iterator[Right]:
 def registrar_rights() -> Iterator[Right]:
     """The registrar announces every schema that it registers."""
     yield from writing(REGISTRAR, SCHEMAS_TOPIC)
+
+
+def audit_rights(topics: Iterable[str]) -> Iterator[Right]:
+    """The audit service reads what is public, and writes nothing."""
+    for topic in topics:
+        if topic.startswith("pub."):
+            yield from reading(AUDIT, topic)
 
 
 def reading(principal: str, topic: str) -> Iterator[Right]:

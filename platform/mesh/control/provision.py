@@ -21,7 +21,13 @@ from mesh.control.joined import (
     describers,
     joined_principals,
 )
-from mesh.control.principals import REGISTRAR, SCHEMAS_TOPIC, principals_of, rights_of
+from mesh.control.principals import (
+    REGISTRAR,
+    SCHEMAS_TOPIC,
+    audit_rights,
+    principals_of,
+    rights_of,
+)
 from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
 from mesh.home import Home
@@ -80,12 +86,12 @@ def provision(
     joined = joined_principals(home)  # once: who joins from now on waits for the next time
     admin.make_users(principals := make_secrets(project, home, joined))
     described = describers(project, joined)
-    rights = rights_of(project) | set(catalogue_rights(described, project.people))
+    topics = [*topics_of(project, described)]
+    rights = all_rights(project, described, topics)
     settled = [each.name for each in principals if knows_all or each.name not in joined]
     is_spared = partial(is_topic_of, {} if knows_all else joined)
     admin.settle_rights(rights, settled, is_spared)
     report("topics")
-    topics = [*topics_of(project, described)]
     made = admin.make_topics(topics, replication)
     left = {each: admin.readers_of(each) for each in left_topics(project, topics, admin)}
     if free := freed(left):
@@ -105,6 +111,15 @@ def is_topic_of(products: Collection[str], name: str) -> bool:
     """Whether *name* is a topic of one of *products*: whoever reads it already goes on."""
     found = parse_topic(name)
     return found is not None and found.product in products
+
+
+def all_rights(
+    project: Project, described: Mapping[str, str], topics: Iterable[Topic]
+) -> frozenset[Right]:
+    """Every right that the project's and the mesh's own principals have."""
+    return rights_of(project).union(
+        catalogue_rights(described, project.people), audit_rights(each.name for each in topics)
+    )
 
 
 def left_topics(project: Project, topics: Iterable[Topic], admin: Admin) -> Iterator[str]:

@@ -20,6 +20,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.record import encoded
 from mesh.backbone.registry import Registry, Schema
+from mesh.backbone.wire import salt_header
 from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, OWN_TOPICS, descriptor_topic
 from mesh.contract.diff import Change, field_changes
 from mesh.contract.model import Contract, Product
@@ -197,6 +198,7 @@ def announce(
                 SCHEMAS_TOPIC,
                 key=f"{subject}/{id_}",
                 value=encoded(schema_id, ANNOUNCEMENT, value),
+                headers=salt_header(),
                 on_delivery=lambda error, _: errors.append(error) if error else None,
             )
         if producer.flush(ANNOUNCE_TIMEOUT_S) or errors:

@@ -13,6 +13,7 @@ from mesh.backbone.embedded import EmbeddedBackbone
 from mesh.backbone.endpoint import RUN_FILE as ENDPOINT_FILE
 from mesh.backbone.endpoint import Endpoint, find_endpoint
 from mesh.backbone.process import Command
+from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.catalogue import SERVICE
 from mesh.contract.project import Project, load_project
 from mesh.control.provision import provision
@@ -154,12 +155,13 @@ def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: 
 
 
 def start_products(supervisor: Supervisor, project: Project, settings: Settings) -> None:
-    """Start the access service, the catalogue and every product."""
+    """Start the access service, the audit service, the catalogue and every product."""
     if supervisor.should_stop:
         return
     home = supervisor.home
     own: list[tuple[str, str, tuple[str, ...]]]
     own = [("access", "service", ("mesh", "serve", "access"))]
+    own += [(AUDIT_SERVICE, "service", ("mesh", "serve", AUDIT_SERVICE))]
     own += [(SERVICE, "service", ("catalog",))] if has_catalogue() else []
     own += [(name, "product", ("mesh", "run", name)) for name in sorted(project.products)]
     services = [

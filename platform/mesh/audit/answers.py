@@ -1,0 +1,188 @@
+"""What the logs of a port tell: what became of a key, and what was there at a moment.
+
+Not here: HTTP and formats (`mesh.wiring.audit_answers`), who may ask.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mesh.audit.entry import Entry, Message, unopened
+from mesh.audit.store import Log
+from mesh.backbone.avro import Decoder, project
+from mesh.backbone.wire import HEADER_BYTES, Unreadable
+from mesh.contract.model import Contract
+from mesh.contract.types import arrow_schema
+from mesh.errors import WrongUse
+from mesh.product.payloads import groups_in
+
+__all__ = ["Answers", "Change", "Cut", "cut_at", "diff"]
+
+PLACE = "_place"
+# How many entries of each partition's log count.
+Cut = Mapping[int, int]
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one message did to its key: the rows before and after it, None where there is none.
+
+    *is_readable* is false for a message whose value is no row of the contract.
+    """
+
+    entry: Entry
+    key: str
+    before: Row | None
+    after: Row | None
+    is_readable: bool = True
+
+    @property
+    def what(self) -> str:
+        """`created`, `changed`, `deleted`, or `repeated` where nothing changed."""
+        if not self.is_readable:
+            return "unreadable"
+        if self.before == self.after:
+            return "repeated"
+        return named(self.before, self.after)
+
+
+def named(before: Row | None, after: Row | None) -> str:
+    """How it is called that one row became another."""
+    if before is None:
+        return "created"
+    return "deleted" if after is None else "changed"
+
+
+def cut_at(logs: Mapping[int, Log], moment: str | int | None) -> Cut:
+    """How much of each log counts at *moment*: milliseconds, offsets, or None for all of it.
+
+    Offsets are those that come next, as `0:120,1:95`, of every partition. Raises `WrongUse`.
+    """
+    if moment is None:
+        return {partition: log.size for partition, log in logs.items()}
+    if isinstance(moment, int):
+        # Public topics have the broker's time, which goes up within a partition.
+        return {
+            partition: bisect_right(range(log.size), moment, key=log.time_at)
+            for partition, log in logs.items()
+        }
+    try:
+        pairs = [each.split(":") for each in moment.split(",")]
+        offsets = {int(partition): int(offset) for partition, offset in pairs}
+    except ValueError:
+        offsets = {}
+    if sorted(offsets) != sorted(logs):
+        raise WrongUse(
+            f"{moment[:80]!r} is no moment: write an instant, 2026-03-01T12:00:00Z, or the next "
+            f"offset of each partition ({', '.join(map(str, sorted(logs)))}), as 0:120,1:95"
+        )
+    return {
+        partition: bisect_right(range(log.size), offsets[partition] - 1, key=log.offset_at)
+        for partition, log in logs.items()
+    }
+
+
+class Answers:
+    """Reads the messages of one port, whose schemas *schema_of* knows by id."""
+
+    def __init__(
+        self, contract: Contract, schema_of: Callable[[int], Mapping[str, object] | None]
+    ) -> None:
+        self._contract, self._schema_of = contract, schema_of
+
+    def history(self, logs: Mapping[int, Log], key: bytes) -> Iterator[Change]:
+        """Every message with *key*, in the order of its log."""
+        for log in logs.values():
+            found = log.openings.of(key)
+            values = [unopened(opening).value for _, opening in found]
+            rows = self._rows(values)
+            before: Row | None = None
+            for place, (index, _) in enumerate(found):
+                after = rows.get(place)
+                is_readable = after is not None or values[place] is None
+                yield Change(
+                    entry=log.entry(index),
+                    key=text_of(key),
+                    before=before,
+                    after=after if is_readable else before,
+                    is_readable=is_readable,
+                )
+                before = after if is_readable else before
+
+    def changes(self, logs: Mapping[int, Log], begin: Cut, end: Cut) -> Iterator[Change]:
+        """Every message between two moments, partition by partition."""
+        for partition, log in sorted(logs.items()):
+            for index, opening in log.openings.since(begin[partition], end[partition]):
+                message = unopened(opening)
+                earlier = log.openings.before(message.key or b"", index)
+                values = [None if earlier is None else unopened(earlier).value, message.value]
+                rows = self._rows(values)
+                is_readable = message.value is None or 1 in rows
+                after = rows.get(1) if is_readable else rows.get(0)
+                yield Change(
+                    entry=log.entry(index),
+                    key=text_of(message.key),
+                    before=rows.get(0),
+                    after=after,
+                    is_readable=is_readable,
+                )
+
+    def state(self, logs: Mapping[int, Log], cut: Cut) -> pa.Table:
+        """The row of each key at a moment, by partition and offset."""
+        values = [each.value for each in latest(logs, cut)]
+        return self._table(values).drop_columns([PLACE])
+
+    def keyed(self, logs: Mapping[int, Log], cut: Cut) -> Mapping[str, Row]:
+        """The row of each key at a moment, by the key's text."""
+        messages = latest(logs, cut)
+        rows = self._rows([each.value for each in messages])
+        return {text_of(messages[place].key): row for place, row in rows.items()}
+
+    def _rows(self, values: Sequence[bytes | None]) -> dict[int, Row]:
+        """The rows of those of *values* that are one, by their place."""
+        table = self._table(values)
+        places = table[PLACE].to_pylist()
+        return dict(zip(places, table.drop_columns([PLACE]).to_pylist(), strict=True))
+
+    def _table(self, values: Sequence[bytes | None]) -> pa.Table:
+        """The rows of those of *values* that are one, with their place."""
+        schema = arrow_schema(self._contract).append(pa.field(PLACE, pa.int64()))
+        tables = [schema.empty_table()]
+        found = pa.array(values, pa.binary())
+        for group in groups_in(pa.nulls(len(found), pa.binary()), found, {}):
+            written = self._schema_of(group.schema_id)
+            if written is None:
+                continue
+            decoded = Decoder(written).decode(group.values, skip=HEADER_BYTES)
+            places = group.places[decoded.good] if decoded.bad else group.places
+            rows = project(decoded.table, self._contract) if decoded.good else None
+            if rows is not None and not isinstance(rows, Unreadable):
+                tables.append(rows.append_column(PLACE, pa.array(places, pa.int64())))
+        return pa.concat_tables(tables).sort_by(PLACE)
+
+
+def latest(logs: Mapping[int, Log], cut: Cut) -> list[Message]:
+    """The last message of each key at a moment."""
+    return [
+        unopened(opening)
+        for partition, log in sorted(logs.items())
+        for _, opening in log.openings.latest(cut[partition])
+    ]
+
+
+def text_of(key: bytes | None) -> str:
+    """A key as text; those of products are UTF-8."""
+    return (key or b"").decode(errors="replace")
+
+
+def diff(before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
+    """Key and kind of each difference between two states, in order of the key."""
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            yield key, named(old, new)

@@ -1,0 +1,99 @@
+"""The audit service's process, wired: key, follower and HTTP."""
+
+from __future__ import annotations
+
+import resource
+import threading
+from collections.abc import Callable, Mapping
+
+from fastapi import FastAPI
+
+from mesh.audit.door import audit_routes
+from mesh.audit.follower import Follower
+from mesh.audit.keys import log_key_of
+from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.backbone.registry import Registry
+from mesh.contract.audit import AUDIT, AUDIT_SERVICE
+from mesh.contract.model import Contract
+from mesh.contract.project import Project
+from mesh.control.tokens import check_token, public_key
+from mesh.errors import MeshError, Refused
+from mesh.home import Home, locked
+from mesh.ports.refusals import NotKnown, answer_error
+from mesh.ports.serve import Server
+from mesh.settings import Settings
+from mesh.wiring.audit_answers import answers_routes
+
+__all__ = ["run_audit"]
+
+PLATFORM = "pub.mesh."
+
+
+def run_audit(
+    settings: Settings,
+    home: Home,
+    project: Project,
+    *,
+    log: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    """Keep the audit logs until *stop* is set.
+
+    Raises `AlreadyRunning` where another does on this state folder.
+    """
+    # A log has some seven files open, and a shell's usual limit of 1,024 is reached early.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    folder = home.folder(AUDIT_SERVICE)
+    with locked(folder / "lock", "the audit service"):
+        key = log_key_of(folder)
+        contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
+        endpoint = find_endpoint(settings, home)
+        follower = Follower(
+            endpoint,
+            Principal(name=AUDIT, secret=home.secret(AUDIT)),
+            folder / "logs",
+            key,
+            needs_salt=lambda topic: needs_salt(contracts, topic),
+            say=log,
+        )
+        app = FastAPI(title="mesh audit", docs_url=None, redoc_url=None, openapi_url=None)
+        app.add_exception_handler(MeshError, answer_error)
+        may_read = readers(project, contracts, public_key(home))
+        app.include_router(audit_routes(follower, key.log_key, may_read))
+        registry = Registry(endpoint)
+        app.include_router(answers_routes(follower, project, registry, may_read))
+        server = Server(app, home, AUDIT_SERVICE, host=settings.http_host, port=settings.http_port)
+        server.start()
+        log(f"the audit service listens at {server.address}, its key is {key.log_key}")
+        try:
+            follower.run(stop)
+        finally:
+            server.stop()
+            registry.close()
+            follower.close()
+
+
+def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:
+    """Whether messages of *topic* may be personal; of whom we know no contract, we cannot tell."""
+    if topic.startswith(PLATFORM):
+        return False
+    return topic not in contracts or contracts[topic].has_personal_fields
+
+
+def readers(
+    project: Project, contracts: Mapping[str, Contract], key: str
+) -> Callable[[str, str], None]:
+    """Who may read what, by token and topic; the platform's own topics are for everybody."""
+
+    def may_read(token: str, topic: str) -> None:
+        try:
+            principal = check_token(token, key, AUDIT_SERVICE)
+        except Refused as error:
+            raise NotKnown(str(error)) from error
+        contract = contracts.get(topic)
+        granted = () if contract is None else (*project.readers_of(contract), contract.product)
+        if not topic.startswith(PLATFORM) and principal not in granted:
+            raise Refused(f"{principal} is not granted {topic}")
+
+    return may_read
