@@ -15,7 +15,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 14
+STEPS = 15
 
 
 @pytest.fixture

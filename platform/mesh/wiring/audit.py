@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI
 
-from mesh.audit.door import audit_routes
+from mesh.audit.door import MayRead, audit_routes
 from mesh.audit.follower import Follower
 from mesh.audit.keys import log_key_of
+from mesh.audit.note import LogKey
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
 from mesh.contract.audit import AUDIT, AUDIT_SERVICE
@@ -47,8 +48,8 @@ def run_audit(
     folder = home.folder(AUDIT_SERVICE)
     with locked(folder / "lock", "the audit service"):
         key = log_key_of(folder)
-        contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
         endpoint = find_endpoint(settings, home)
+        contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
         follower = Follower(
             endpoint,
             Principal(name=AUDIT, secret=home.secret(AUDIT)),
@@ -57,21 +58,29 @@ def run_audit(
             needs_salt=lambda topic: needs_salt(contracts, topic),
             say=log,
         )
-        app = FastAPI(title="mesh audit", docs_url=None, redoc_url=None, openapi_url=None)
-        app.add_exception_handler(MeshError, answer_error)
-        may_read = readers(project, contracts, public_key(home))
-        app.include_router(audit_routes(follower, key.log_key, may_read))
-        registry = Registry(endpoint)
-        app.include_router(answers_routes(follower, project, registry, may_read))
-        server = Server(app, home, AUDIT_SERVICE, host=settings.http_host, port=settings.http_port)
-        server.start()
-        log(f"the audit service listens at {server.address}, its key is {key.log_key}")
-        try:
-            follower.run(stop)
-        finally:
-            server.stop()
-            registry.close()
-            follower.close()
+        with Registry(endpoint) as registry:
+            app = app_of(follower, project, registry, key.log_key, public_key(home))
+            host, port = settings.http_host, settings.http_port
+            server = Server(app, home, AUDIT_SERVICE, host=host, port=port)
+            server.start()
+            log(f"the audit service listens at {server.address}, its key is {key.log_key}")
+            try:
+                follower.run(stop)
+            finally:
+                server.stop()
+                follower.close()
+
+
+def app_of(
+    follower: Follower, project: Project, registry: Registry, key: LogKey, token_key: str
+) -> FastAPI:
+    """The door of the logs of *follower*, and of the answers from them."""
+    app = FastAPI(title="mesh audit", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(MeshError, answer_error)
+    may_read = readers(project, token_key)
+    app.include_router(audit_routes(follower, key, may_read))
+    app.include_router(answers_routes(follower, project, registry, may_read))
+    return app
 
 
 def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:
@@ -81,10 +90,9 @@ def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:
     return topic not in contracts or contracts[topic].has_personal_fields
 
 
-def readers(
-    project: Project, contracts: Mapping[str, Contract], key: str
-) -> Callable[[str, str], None]:
+def readers(project: Project, key: str) -> MayRead:
     """Who may read what, by token and topic; the platform's own topics are for everybody."""
+    contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
 
     def may_read(token: str, topic: str) -> None:
         try:
