@@ -67,8 +67,7 @@ class Message:
     @property
     def is_salted(self) -> bool:
         """Whether it has one salt, of the right length."""
-        salts = [value for name, value in self.headers if name == SALT]
-        return len(salts) == 1 and len(salts[0] or b"") == SALT_BYTES
+        return is_salted(self.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +125,14 @@ def sealed(
     kinds, commitments = [], []
     for headers, key, value in zip(messages.headers, messages.keys, messages.values, strict=True):
         opening = opening_of(headers, key, value, names)
-        is_salted = Message(headers=headers, key=None, value=None).is_salted
-        if needs_salt and not is_salted:
+        has_salt = is_salted(headers)
+        if needs_salt and not has_salt:
             openings.append(None)
             kinds.append(WITHHELD)
             commitments.append(_NOTHING)
         else:
             openings.append(opening)
-            kinds.append(SALTED if is_salted else UNSALTED)
+            kinds.append(SALTED if has_salt else UNSALTED)
             commitments.append(hashlib.sha256(opening).digest())
     rows = np.empty(len(kinds), ENTRY)
     rows["version"], rows["partition"] = VERSION, partition
@@ -142,6 +141,12 @@ def sealed(
     rows["timestamp_ms"] = messages.timestamps_ms
     rows["commitment"] = np.frombuffer(b"".join(commitments), "V32") if kinds else ()
     return rows.tobytes(), openings
+
+
+def is_salted(headers: Headers) -> bool:
+    """Whether there is one salt, of the right length."""
+    salts = [value for name, value in headers if name == SALT]
+    return len(salts) == 1 and len(salts[0] or b"") == SALT_BYTES
 
 
 def opening_of(

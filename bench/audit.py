@@ -1,0 +1,136 @@
+"""How fast the audit log is: hashing and tree against SHA-256 alone, a log on disk, its proofs.
+
+PYTHONPATH=platform python -m bench.audit [--entries N] [--rounds N] [--folder DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bench.measure import alternate, compare, report, say
+from mesh.audit.entry import ENTRY_BYTES, Columns, sealed
+from mesh.audit.merkle import leaf_hashes
+from mesh.audit.note import SigningKey
+from mesh.audit.origin import LogName
+from mesh.audit.store import Log
+from mesh.audit.tiles import Growth
+
+__all__ = ["main"]
+
+BATCH = 10_000
+NAME = LogName(mesh="bench", topic="pub.bench.v1", topic_id=bytes(16), partition=0)
+KEY = SigningKey(name="bench", private=Ed25519PrivateKey.generate())
+SHARED = [("ce_specversion", b"1.0"), ("ce_source", b"/customer-service/call-center/calls"),
+          ("ce_type", b"pub.customer-service.call-center.calls.v1"),
+          ("content-type", b"application/avro")]  # fmt: skip
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where the log is written [a temporary one]")
+    options = parser.parse_args()
+    batch = messages(0, BATCH)
+    entries, _ = sealed(batch, bytes(16), 0, needs_salt=True)
+    sides = {
+        "commitments, leaves and tree": lambda: clocked(lambda: sealed_and_grown(batch)),
+        "leaves and tree": lambda: clocked(lambda: grown(entries)),
+        "SHA-256 of the same openings": lambda: clocked(lambda: hashed(batch)),
+    }
+    found = compare(alternate(sides, options.rounds), dict.fromkeys(sides, BATCH))
+    folder = Path(tempfile.mkdtemp(prefix="bench-audit-", dir=options.folder))
+    try:
+        report("audit", {**found, "on_disk": on_disk(folder, options.entries)})
+    finally:
+        shutil.rmtree(folder)
+
+
+def messages(begin: int, count: int) -> Columns:
+    """Messages as the call center publishes them, with eight headers."""
+    numbers = range(begin, begin + count)
+    salts = os.urandom(32 * count)
+    return Columns(
+        offsets=list(numbers),
+        timestamps_ms=list(numbers),
+        headers=[
+            [*SHARED, ("ce_id", b"pub.staging.calls.v1/0/%d/0" % each), ("ce_time", b"2" * 27),
+             ("traceparent", b"0" * 55), ("salt", salts[32 * at : 32 * at + 32])]
+            for at, each in enumerate(numbers)
+        ],
+        keys=[b"%036d" % each for each in numbers],
+        values=[b"v" * 93] * count,
+    )  # fmt: skip
+
+
+def sealed_and_grown(batch: Columns) -> None:
+    """All that is computed for a batch, but its signature."""
+    grown(sealed(batch, bytes(16), 0, needs_salt=True)[0])
+
+
+def grown(entries: bytes) -> None:
+    """Leaves and tree of entries."""
+    Growth(0, lambda *_: b"").add(leaf_hashes(entries, ENTRY_BYTES))
+
+
+def hashed(batch: Columns) -> None:
+    """The reference: a hash of some 400 bytes a message, and nothing else."""
+    for value in batch.values:
+        hashlib.sha256((value or b"") * 4).digest()
+
+
+def clocked(work: object) -> float:
+    """The seconds of CPU time that *work* takes."""
+    begun = time.process_time()
+    work()  # type: ignore[operator]
+    return time.process_time() - begun
+
+
+def on_disk(folder: Path, count: int) -> dict[str, object]:
+    """A log of *count* entries: written, opened anew, asked for proofs."""
+    log, begun, cpu = Log(folder, NAME, KEY), 0.0, 0.0
+    for begin in range(0, count, BATCH):
+        batch = messages(begin, min(BATCH, count - begin))
+        at, at_cpu = time.perf_counter(), time.process_time()
+        log.add(batch, needs_salt=True)
+        begun, cpu = begun + time.perf_counter() - at, cpu + time.process_time() - at_cpu
+        if begin % 1_000_000 == 0:
+            say(f"{begin:,} entries after {begun:.0f} s")
+    log.close()
+    at = time.perf_counter()
+    log = Log(folder, NAME, KEY)
+    opened_s = time.perf_counter() - at
+    times = sorted(proof_times(log, count))
+    sizes = {each.name: each.stat().st_size / count for each in folder.iterdir()}
+    log.close()
+    return {
+        "entries": count,
+        "entries_per_s": round(count / begun),
+        "entries_per_cpu_s": round(count / cpu),
+        "opened_after_s": round(opened_s, 3),
+        "proof_p50_ms": round(times[len(times) // 2] * 1000, 2),
+        "proof_p99_ms": round(times[len(times) * 99 // 100] * 1000, 2),
+        "bytes_a_message": {name: round(each) for name, each in sizes.items() if each >= 0.5},
+    }
+
+
+def proof_times(log: Log, count: int) -> Iterator[float]:
+    """How long each of 2,000 proofs takes, spread over the log, with its message."""
+    for number in range(2_000):
+        at = time.perf_counter()
+        log.proof(number * 7919 % count, is_opened=True)
+        yield time.perf_counter() - at
+
+
+if __name__ == "__main__":
+    main()
