@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests: a workbench for state ports, a project of one product."""
+"""Fixtures of the integration tests: a clean Kafka, a workbench, a project of one product."""
 
 from __future__ import annotations
 
@@ -7,10 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from mesh.contract.catalogue import OWN_TOPICS
 from mesh.testing import Backbone, Workbench
 from mesh.testing.copies import copy_project
-from tests.life import ROOT
+from tests.life import ROOT, wait_until
 from tests.stats import open_stats
+
+
+@pytest.fixture(scope="module")
+def backbone(backbone: Backbone, request: pytest.FixtureRequest) -> Backbone:
+    """The session's, where the catalogue of an earlier module has left nothing.
+
+    A workbench has domains of its own, but what a catalogue accepted and saw is the mesh's. On
+    somebody else's Kafka it stays.
+    """
+    admin = backbone.administrator()
+    if request.config.getoption("--backbone") != "external":
+        for topic in OWN_TOPICS.keys() & admin.topic_partitions().keys():
+            admin.remove_topic(topic)
+        wait_until(lambda: OWN_TOPICS.keys().isdisjoint(admin.topic_partitions()))
+    return backbone
 
 
 @pytest.fixture
