@@ -116,7 +116,15 @@ def test_the_crm_and_invoicing_feed_their_products_too(mesh_in_containers, host)
         assert json.loads(fed)["count_new"] == 500
 
 
-@pytest.mark.parametrize("service", ["kafka", "registry", "call-center", "access"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "kafka",
+        "call-center",
+        pytest.param("registry", marks=pytest.mark.long),
+        pytest.param("access", marks=pytest.mark.long),
+    ],
+)
 def test_the_restart_of_a_container_loses_nothing(mesh_in_containers, host, service):
     before = rows(host)
     mesh_in_containers.run("restart", service)

@@ -121,6 +121,7 @@ def test_it_sets_itself_up_with_a_python_that_has_neither_ensurepip_nor_pip(chec
     expect_help(start(checkout, "mesh", "--help", python=python, PIP_FIND_LINKS=str(bundled)))
 
 
+@pytest.mark.long
 def test_a_set_up_that_was_killed_is_made_anew(checkout):
     first = subprocess.Popen([sys.executable, "run", "setup"], cwd=checkout)
     while not any(checkout.glob(".venv/lib/python3*/site-packages/pip-*")):
@@ -132,6 +133,7 @@ def test_a_set_up_that_was_killed_is_made_anew(checkout):
     expect_help(start(checkout, "mesh", "--help"))
 
 
+@pytest.mark.long
 def test_two_at_once_wait_for_each_other(checkout):
     command = [sys.executable, "run", "setup"]
     both = [

@@ -210,6 +210,7 @@ def test_a_mesh_in_the_foreground_says_what_it_does_and_ends_with_ctrl_c(fresh: 
     assert fresh.is_gone(0.5)
 
 
+@pytest.mark.long
 def test_two_meshes_in_two_folders_run_side_by_side(fresh: Mesh, tmp_path):
     with opened(tmp_path / "other home", **fresh.settings) as other:
         fresh.run("up")
