@@ -107,7 +107,11 @@ def run_through(
             time.sleep(0.2)
         seconds = time.monotonic() - start
         times = watched.cpu_times()
-        return Seen(peak_mb=peak_mb(child.pid), seconds=seconds, cpu_s=times.user + times.system)
+        seen = Seen(peak_mb=peak_mb(child.pid), seconds=seconds, cpu_s=times.user + times.system)
+        # Not killed: its last batch is stored, and may still be on its way to Kafka.
+        child.terminate()
+        child.wait(30)
+        return seen
 
 
 def is_through(bench: Workbench, product: str) -> bool:
