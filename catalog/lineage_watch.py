@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from catalog.doors import body_at
 from catalog.lineage import Book
 from mesh.errors import MeshError
 
@@ -86,14 +87,7 @@ class Watch:
 
 def events_at(client: httpx.Client, url: str) -> list[Any]:
     """The events that a door tells. Raises `ValueError` where it tells something else."""
-    body = bytearray()
-    with client.stream("GET", url) as response:
-        response.raise_for_status()
-        for piece in response.iter_bytes():
-            body += piece
-            if len(body) > MAX_ANSWER_BYTES:
-                raise ValueError(f"it answers with more than {MAX_ANSWER_BYTES:,} bytes")
-    document = json.loads(body)
+    document = json.loads(body_at(client, url, MAX_ANSWER_BYTES))
     events = document.get("events") if isinstance(document, dict) else None
     if not isinstance(events, list):
         raise ValueError("it answers with something else than events")

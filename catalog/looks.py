@@ -14,12 +14,13 @@ from typing import Any
 
 import httpx
 
+from catalog.doors import body_at
 from catalog.pages.texts import mapping, mappings, one_line
 from catalog.shelf import Observed
 from mesh.contract.ladder import Delivery
 from mesh.contract.model import Product
 
-__all__ = ["ABSENT", "Look", "body_at", "look"]
+__all__ = ["ABSENT", "Look", "look"]
 
 ABSENT = "absent"
 PATH = "/observability"
@@ -53,20 +54,6 @@ def look(client: httpx.Client, product: Product, address: str | None, at: dateti
     if not isinstance(document, dict) or document.get("product") != product.id:
         return away(at, "somebody else answers at its address", address)
     return read(document, product, address, at)
-
-
-def body_at(
-    client: httpx.Client, url: str, limit: int, headers: Mapping[str, str] | None = None
-) -> bytes:
-    """What is answered at *url*. Raises `ValueError` where that is more than *limit* bytes."""
-    body = bytearray()
-    with client.stream("GET", url, headers=dict(headers or {})) as response:
-        response.raise_for_status()
-        for piece in response.iter_bytes():
-            body += piece
-            if len(body) > limit:
-                raise ValueError(f"it answers with more than {limit:,} bytes")
-    return bytes(body)
 
 
 def away(at: datetime, reason: str, address: str | None) -> Look:

@@ -17,7 +17,7 @@ import duckdb
 import httpx
 import pyarrow as pa
 
-from catalog.looks import body_at
+from catalog.doors import body_at
 from mesh.backbone.endpoint import Principal
 from mesh.contract.ladder import Trial, digest_of
 from mesh.contract.model import Contract

@@ -14,6 +14,7 @@ from threading import Lock
 
 import httpx
 
+from catalog.doors import body_at
 from catalog.pages.texts import mapping, mappings
 from catalog.shelf import Entry
 from mesh.contract.identifiers import Identifier
@@ -91,13 +92,7 @@ class Samples:
     def _ask(self, url: str, product: str) -> Mapping[str, object]:
         headers = self._headers(product)
         try:
-            with self._client.stream("GET", url, headers=headers) as answer:
-                body = b""
-                for piece in answer.iter_bytes():
-                    body += piece
-                    if len(body) > LONGEST:
-                        return {}
-                return mapping(json.loads(body)) if answer.is_success else {}
+            return mapping(json.loads(body_at(self._client, url, LONGEST, headers)))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError):
             return {}
 

@@ -18,7 +18,7 @@ from mesh.audit.origin import LogName, topic_id
 from mesh.audit.reading import Place, columns_of, place_of, reader
 from mesh.audit.store import Log
 from mesh.audit.topics import Found, Topics
-from mesh.backbone.admin import ABSENCES, kafka_error
+from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError, MeshError
 from mesh.product.fetch import fetch
@@ -234,8 +234,5 @@ class Follower:
 
     def _note(self, error: KafkaError) -> None:
         """Keep what stops the whole client; it goes on by itself from all else."""
-        if error.fatal() or error.code() in (
-            KafkaError._ALL_BROKERS_DOWN,
-            KafkaError._AUTHENTICATION,
-        ):
+        if stops_client(error):
             self._trouble = error

@@ -224,6 +224,12 @@ REFUSALS = frozenset(
 ABSENCES = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
 
 
+def stops_client(error: KafkaError) -> bool:
+    """Whether an error stops a whole client; it goes on by itself from all else."""
+    lasting = (KafkaError._ALL_BROKERS_DOWN, KafkaError._AUTHENTICATION)
+    return bool(error.fatal()) or error.code() in lasting
+
+
 def kafka_error(error: KafkaError, what: str) -> BackboneError:
     """The error of our tree for one of librdkafka's."""
     if error.code() in REFUSALS:

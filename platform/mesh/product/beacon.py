@@ -17,7 +17,7 @@ from contextlib import suppress
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from mesh.backbone.admin import translated
+from mesh.backbone.admin import stops_client, translated
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import AlreadyRunning, Unreachable
 
@@ -126,10 +126,7 @@ class Beacon:
         self._is_ours.clear()
 
     def _note(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() in (
-            KafkaError._ALL_BROKERS_DOWN,
-            KafkaError._AUTHENTICATION,
-        ):
+        if stops_client(error):
             self._trouble = error
 
     def _check_joined(self) -> None:

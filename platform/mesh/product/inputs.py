@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from mesh.backbone.admin import kafka_error
+from mesh.backbone.admin import kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.contract.model import Contract, PortKind
 from mesh.errors import StorageError, TopicDiffers
@@ -158,10 +158,7 @@ class Inputs:
 
     def _note(self, error: KafkaError) -> None:
         """Keep what stops the whole client; it goes on by itself from all else."""
-        if error.fatal() or error.code() in (
-            KafkaError._ALL_BROKERS_DOWN,
-            KafkaError._AUTHENTICATION,
-        ):
+        if stops_client(error):
             self._trouble = error
 
     def _event(self, message: Message) -> None:
