@@ -1,11 +1,10 @@
-"""The evidence of the ladder is kept on the catalogue's evidence topic, and comes back at start.
+"""How the evidence of the ladder goes to the catalogue's evidence topic, and comes back.
 
-Beside the lineage's, told apart by `kind`. Not here: what is evidence (`evidence`).
+Not here: what is evidence (`evidence`), the topic (`evidence_topic`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,11 +12,10 @@ from typing import Any
 from catalog.bus import Bus
 from catalog.evidence import EvidenceBook
 from catalog.evidence_records import KINDS
-from mesh.contract.catalogue import EVIDENCE_TOPIC
+from catalog.evidence_topic import Take, write_evidence
 
-__all__ = ["Write", "restored", "writer"]
+__all__ = ["Write", "evidence_takers", "writer"]
 
-Log = Callable[[str], None]
 # Writes a record of a product.
 Write = Callable[[str, Mapping[str, Any]], None]
 
@@ -26,27 +24,11 @@ def writer(bus: Bus) -> Write:
     """What writes to *bus*, and raises a `BackboneError` where Kafka does not take it."""
 
     def write(product: str, record: Mapping[str, Any]) -> None:
-        content = {
-            "product": product,
-            "observed_at": datetime.fromisoformat(record["at"]),
-            "observation": json.dumps(record, separators=(",", ":")),
-        }
-        bus.write(EVIDENCE_TOPIC, product, content)
+        write_evidence(bus, product, datetime.fromisoformat(record["at"]), record)
 
     return write
 
 
-def restored(bus: Bus, log: Log = lambda _: None) -> EvidenceBook:
-    """The book with all that was written as long as evidence is kept."""
-    book = EvidenceBook()
-    for key, record, _, _ in bus.whole(EVIDENCE_TOPIC):
-        if record is None:
-            book.forget(key)
-            continue
-        try:
-            observation = json.loads(record["observation"])
-            if observation.get("kind") in KINDS:
-                book.restore(record["product"], observation)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            log(f"evidence of {record.get('product')} cannot be read any more: {error}")
-    return book
+def evidence_takers(book: EvidenceBook) -> Mapping[str, Take]:
+    """By whom each kind of record comes back into *book*."""
+    return dict.fromkeys(KINDS, book.restore)

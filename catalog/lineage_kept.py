@@ -1,25 +1,24 @@
-"""What was seen is kept on the catalogue's evidence topic, and comes back when it starts.
+"""How what was seen goes to the catalogue's evidence topic, and comes back when it starts.
 
-Beside other evidence, told apart by `kind`. Not here: what is seen (`lineage`).
+Not here: what is seen (`lineage`), the topic (`evidence_topic`).
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
 from catalog.bus import Bus
+from catalog.evidence_topic import Take, write_evidence
 from catalog.lineage import Book
 from catalog.lineage_watch import Watch
 from catalog.store import Store
-from mesh.contract.catalogue import EVIDENCE_TOPIC
 from mesh.contract.observed import Sighting
 
-__all__ = ["book_of", "watching"]
+__all__ = ["book_of", "lineage_takers", "watching"]
 
 KIND = "lineage"
 Log = Callable[[str], None]
@@ -27,31 +26,21 @@ Log = Callable[[str], None]
 Door = Callable[[str], str | None]
 
 
-def book_of(store: Store, bus: Bus, log: Log = lambda _: None) -> Book:
-    """The book over the products of *store*, with all that was seen while evidence is kept."""
-    book = Book(lambda: store.project, partial(keep, bus))
-    for _, record, _, _ in bus.whole(EVIDENCE_TOPIC):
-        if record is None:
-            continue
-        try:
-            observation = json.loads(record["observation"])
-            if observation.get("kind") == KIND:
-                book.restore(observation["sighting"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            log(f"evidence of {record.get('product')} cannot be read any more: {error}")
-    return book
+def book_of(store: Store, bus: Bus) -> Book:
+    """The book over the products of *store*, which keeps on *bus* what is new."""
+    return Book(lambda: store.project, partial(keep, bus))
+
+
+def lineage_takers(book: Book) -> Mapping[str, Take]:
+    """By whom what was seen comes back into *book*."""
+    return {KIND: lambda _, observation: book.restore(observation["sighting"])}
 
 
 def keep(bus: Bus, sighting: Sighting) -> None:
     """Write one sighting. Raises a `BackboneError` where Kafka does not take it."""
     content = {**asdict(sighting), "at": sighting.at.isoformat()}
-    observation = json.dumps({"kind": KIND, "sighting": content})
-    record = {
-        "product": sighting.target,
-        "observed_at": sighting.at,
-        "observation": observation,
-    }
-    bus.write(EVIDENCE_TOPIC, sighting.target, record)
+    observation = {"kind": KIND, "sighting": content}
+    write_evidence(bus, sighting.target, sighting.at, observation)
 
 
 @contextmanager

@@ -15,13 +15,15 @@ from catalog.asking import Check
 from catalog.bus import Bus
 from catalog.clock import Clock
 from catalog.desk import Desk
+from catalog.evidence import EvidenceBook
+from catalog.evidence_topic import read_evidence
 from catalog.intake import Domains, Intake
 from catalog.ladder_figures import ladder_figures
-from catalog.ladder_kept import restored, writer
+from catalog.ladder_kept import evidence_takers, writer
 from catalog.ladder_routes import clock_routes, ladder_routes
 from catalog.lineage import Book
 from catalog.lineage_figures import lineage_figures
-from catalog.lineage_kept import book_of, watching
+from catalog.lineage_kept import book_of, lineage_takers, watching
 from catalog.lineage_routes import lineage_routes
 from catalog.observing import Observer, client_for_doors, observing
 from catalog.pages.routes import pages_router
@@ -67,13 +69,14 @@ def run_locked(
     desk = Desk(store, bus, Domains(asking))
     intake = Intake(endpoint, principal, desk, log)
     check = partial(check_token, key=public_key(home), audience=SERVICE)
-    book = book_of(store, bus, log)
+    book = book_of(store, bus)
 
     def door(name: str) -> str | None:
         return settings.services.get(name) or home.address(name)
 
     observer = observer_of(store, bus, book, door, log)
     observer.clock.is_movable = settings.movable_clock
+    read_evidence(bus, {**lineage_takers(book), **evidence_takers(observer.book)}, log)
     app = catalogue_app(desk, check, routers_of(store, book, observer, check))
     server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
     server.start()
@@ -91,7 +94,7 @@ def run_locked(
 def observer_of(
     store: Store, bus: Bus, book: Book, door: Callable[[str], str | None], log: Log
 ) -> Observer:
-    """Who looks at the products of *store*, with all the evidence that is on *bus*."""
+    """Who looks at the products of *store*, and keeps on *bus* what it sees."""
     client = client_for_doors()
 
     def products() -> Mapping[str, Product]:
@@ -100,7 +103,7 @@ def observer_of(
     return Observer(
         products=products,
         door=door,
-        book=restored(bus, log),
+        book=EvidenceBook(),
         lineage=book,
         clock=Clock(),
         write=writer(bus),

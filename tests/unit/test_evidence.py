@@ -11,7 +11,8 @@ import pytest
 
 from catalog.clock import Clock
 from catalog.evidence import EvidenceBook
-from catalog.ladder_kept import restored, writer
+from catalog.evidence_topic import read_evidence
+from catalog.ladder_kept import evidence_takers, writer
 from catalog.looks import Look
 from catalog.seen import MARK
 from catalog.shelf import Observed
@@ -47,6 +48,13 @@ def seen(at=START, taken_in=0, rows=0, rejected=0, state="running", **more):
         quarantine={"calls": rejected},
     )
     return Look(observed=replace(observed, **more), taken_in=taken_in)
+
+
+def restored(bus, log=lambda _: None):
+    """A book with what is on *bus*."""
+    book = EvidenceBook()
+    read_evidence(bus, evidence_takers(book), log)
+    return book
 
 
 def counts(book):
