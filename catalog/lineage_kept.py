@@ -15,6 +15,7 @@ from catalog.bus import Bus
 from catalog.evidence_topic import Take, write_evidence
 from catalog.lineage import Book
 from catalog.lineage_watch import Watch
+from catalog.repeating import beside
 from catalog.store import Store
 from mesh.contract.observed import Sighting
 
@@ -52,10 +53,5 @@ def watching(book: Book, store: Store, door: Door, log: Log) -> Iterator[None]:
         found = {id_: door(id_) for id_ in store.products()}
         return {id_: address.rstrip("/") for id_, address in found.items() if address}
 
-    thread = threading.Thread(target=Watch(book, doors, log).run, args=(stop,), daemon=True)
-    thread.start()
-    try:
+    with beside(partial(Watch(book, doors, log).run, stop), stop):
         yield
-    finally:
-        stop.set()
-        thread.join()

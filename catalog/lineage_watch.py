@@ -10,12 +10,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
 
 from catalog.doors import body_at
 from catalog.lineage import Book
+from catalog.repeating import repeat
 from mesh.errors import MeshError
 
 __all__ = ["Watch"]
@@ -43,12 +45,7 @@ class Watch:
 
     def run(self, stop: threading.Event, every_s: float = EVERY_S) -> None:
         """Look until *stop* is set."""
-        while not stop.is_set():
-            try:
-                self.look()
-            except Exception as error:  # whatever it is, the next look is made
-                self._tell("the products", repr(error))
-            stop.wait(every_s)
+        repeat(self.look, lambda: every_s, stop, partial(self._tell, "the products"))
 
     def look(self) -> None:
         """Ask every product once."""

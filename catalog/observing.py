@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from catalog.evidence import EvidenceBook
 from catalog.ladder_kept import Write
 from catalog.lineage import Book
 from catalog.looks import Look, look
+from catalog.repeating import beside, repeat
 from catalog.seen import Seen
 from catalog.trying import try_port
 from mesh.contract.ladder import Trial, digest_of
@@ -54,17 +55,14 @@ class Observer:
     log: Callable[[str], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
     _turns: threading.Lock = field(default_factory=threading.Lock)
-    _said: str = ""
 
     def run(self) -> None:
         """Look until `stop` is set."""
-        while not self.stop.is_set():
-            try:
-                self.turn()
-                self._said = ""
-            except Exception as error:  # whatever it is, the next turn is made
-                self._tell(f"products were not all looked at: {error!r}")
-            self.stop.wait(EVERY_S + EVERY_PRODUCT_S * len(self.book))
+
+        def tell(why: str) -> None:
+            self.log(f"products were not all looked at: {why}")
+
+        repeat(self.turn, lambda: EVERY_S + EVERY_PRODUCT_S * len(self.book), self.stop, tell)
 
     def turn(self) -> None:
         """Look at each product once, test what is due, and keep what was seen."""
@@ -152,12 +150,6 @@ class Observer:
                 self.write(*waiting[0])
             waiting.popleft()
 
-    def _tell(self, text: str) -> None:
-        """Log a trouble once."""
-        if text != self._said:
-            self._said = text
-            self.log(text)
-
 
 def is_due(contract: Contract, seen: Seen, last: Trial | None, now: datetime) -> bool:
     """Whether a contract is to be tested: for the first time, changed, or long ago."""
@@ -179,11 +171,5 @@ def client_for_doors() -> httpx.Client:
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
     """Look for the time of a block."""
-    thread = threading.Thread(target=observer.run, daemon=True)
-    thread.start()
-    try:
+    with closing(observer.client), beside(observer.run, observer.stop):
         yield
-    finally:
-        observer.stop.set()
-        thread.join()
-        observer.client.close()
