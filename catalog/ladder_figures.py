@@ -6,12 +6,13 @@ the other figures of the catalogue (`figures`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from catalog.pages.rungs import number_of, rung_of
 from catalog.shelf import Entry, Shelf
+from mesh.contract.ladder import Trial
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
@@ -29,20 +30,17 @@ def ladder_figures(
     at = now()
     for name, text, value in OF_PRODUCTS:
         yield family(name, text, ("product",), [((e.product.id,), value(e)) for e in entries])
-    for name, text, counts in OF_PORTS:
-        found = [
-            ((entry.product.id, port.name), counts(entry, port.name))
-            for entry in entries
-            for port in entry.product.outputs
-        ]
-        yield family(name, text, ("product", "port"), found)
-    ages = [
-        ((entry.product.id, port), (at - tested).total_seconds())
+    rows = [
+        ((entry.product.id, port.name), entry.observed.rows.get(port.name))
         for entry in entries
-        for port, tested in newest_tests(entry).items()
+        for port in entry.product.outputs
+        if entry.observed is not None
     ]
-    text = "How long ago a contract was tested on real data, in seconds."
-    yield family("mesh_observed_test_age_seconds", text, ("product", "port"), ages)
+    yield family("mesh_observed_rows", "Rows of a port.", ("product", "port"), rows)
+    tests = [(entry.product.id, each) for entry in entries for each in newest_tests(entry)]
+    for name, text, figure in OF_TESTS:
+        found = [((product, each.port), figure(each, at)) for product, each in tests]
+        yield family(name, text, ("product", "port"), found)
 
 
 def family(
@@ -84,27 +82,14 @@ def looked(entry: Entry) -> Value:
     return None if entry.observed is None else entry.observed.observed_at.timestamp()
 
 
-def rows(entry: Entry, port: str) -> Value:
-    """Rows of a port."""
-    return None if entry.observed is None else entry.observed.rows.get(port)
-
-
-def tested(entry: Entry, port: str) -> Value:
-    """Rows of the last test."""
-    return next((each.rows for each in entry.tests if each.port == port), None)
-
-
-def broken(entry: Entry, port: str) -> Value:
-    """What the last test found."""
-    return next((sum(each.broken.values()) for each in entry.tests if each.port == port), None)
-
-
-def newest_tests(entry: Entry) -> dict[str, datetime]:
-    """When each port was tested last."""
-    found: dict[str, datetime] = {}
-    for each in entry.tests:
-        found.setdefault(each.port, each.at)
-    return found
+def newest_tests(entry: Entry) -> Collection[Trial]:
+    """The last test of each port that there is."""
+    ports = {each.name for each in entry.product.outputs}
+    found: dict[str, Trial] = {}
+    for each in entry.tests:  # the newest first
+        if each.port in ports:
+            found.setdefault(each.port, each)
+    return found.values()
 
 
 def aside(entry: Entry) -> Value:
@@ -126,8 +111,20 @@ OF_PRODUCTS: Sequence[tuple[str, str, Callable[[Entry], Value]]] = (
     ("mesh_observed_last_arrival_timestamp_seconds", "When a message came last.", arrival),
     ("mesh_observed_quarantined", "Messages and rows that are set aside.", aside),
 )
-OF_PORTS: Sequence[tuple[str, str, Callable[[Entry, str], Value]]] = (
-    ("mesh_observed_rows", "Rows of a port.", rows),
-    ("mesh_observed_test_rows", "Rows that the last test of a contract judged.", tested),
-    ("mesh_observed_test_broken", "How often they broke a promise.", broken),
+OF_TESTS: Sequence[tuple[str, str, Callable[[Trial, datetime], Value]]] = (
+    (
+        "mesh_observed_test_rows",
+        "Rows that the last test of a contract judged.",
+        lambda test, _: test.rows,
+    ),
+    (
+        "mesh_observed_test_broken",
+        "How often they broke a promise.",
+        lambda test, _: sum(test.broken.values()),
+    ),
+    (
+        "mesh_observed_test_age_seconds",
+        "How long ago a contract was tested on real data, in seconds.",
+        lambda test, now: (now - test.at).total_seconds(),
+    ),
 )

@@ -117,18 +117,22 @@ class Answers:
     def changes(self, logs: Mapping[int, Log], begin: Cut, end: Cut) -> Iterator[Change]:
         """Every message between two moments, partition by partition."""
         for partition, log in sorted(logs.items()):
-            for index, opening in log.openings.since(begin[partition], end[partition]):
-                message = unopened(opening)
-                earlier = log.openings.before(message.key or b"", index)
-                values = [None if earlier is None else unopened(earlier).value, message.value]
-                rows = self._rows(values)
-                is_readable = message.value is None or 1 in rows
-                after = rows.get(1) if is_readable else rows.get(0)
+            found = log.openings.since(begin[partition], end[partition])
+            messages = [unopened(opening) for _, opening in found]
+            earlier = [
+                log.openings.before(message.key or b"", index)
+                for (index, _), message in zip(found, messages, strict=True)
+            ]
+            befores = self._rows([each and unopened(each).value for each in earlier])
+            afters = self._rows([each.value for each in messages])
+            for place, ((index, _), message) in enumerate(zip(found, messages, strict=True)):
+                is_readable = message.value is None or place in afters
+                before = befores.get(place)
                 yield Change(
                     entry=log.entry(index),
                     key=text_of(message.key),
-                    before=rows.get(0),
-                    after=after,
+                    before=before,
+                    after=afters.get(place) if is_readable else before,
                     is_readable=is_readable,
                 )
 
