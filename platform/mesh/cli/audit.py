@@ -5,14 +5,14 @@ Not here: `verify` and `consistency`, which need no mesh (`audit_verify`), `watc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mesh.cli.app import App
-from mesh.cli.audit_ask import all_logs, ask, asker, log_of, text_at
+from mesh.cli.audit_ask import AS, JSON, all_logs, ask, asker, log_of, proof_of, text_at
 from mesh.cli.audit_verify import consistency, verify
 from mesh.cli.audit_watch import watch
 from mesh.cli.doors import FORMATS, download
@@ -28,10 +28,6 @@ LOGS = ("topic", "partition", "entries", "lag", "state", "reason")
 HISTORY = ("at", "change", "writer", "partition", "offset", "fields")
 DIFF = ("key", "change", "fields")
 
-AS = click.option(
-    "--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person granted]."
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 OUT = click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to FILE.")
 
 
@@ -117,8 +113,7 @@ def prove(
       mesh audit prove calls 0 12 --out call.tlog-proof
     """
     who = principal or asker(app, topic)
-    path = str(log_of(app, topic, partition)["path"]).replace("/logs/", "/opened/", 1)
-    text = text_at(app, f"{path}/proof/{offset}", get_token(app, who, AUDIT_SERVICE))
+    text = proof_of(app, log_of(app, topic, partition), offset, who)
     if out is None:
         click.echo(text, nl=False)
         return
@@ -145,14 +140,7 @@ def history(app: App, port: str, key: str, *, principal: str | None, as_json: bo
     """
     contract = find_port(app.project, port)
     document = ask(app, f"/history/{contract.id}", {"key": key}, principal or reader(app, contract))
-    if as_json:
-        show_json(document)
-        return
-    rows = [
-        [in_words(contract, each) if name == "fields" else each[name] for name in HISTORY]
-        for each in document["changes"]
-    ]
-    show_table(HISTORY, rows)
+    show_changes(contract, document, HISTORY, as_json=as_json)
 
 
 @audit.command()
@@ -213,14 +201,21 @@ def diff(
     contract = find_port(app.project, port)
     asked = {"from": begin, **({"to": end} if end else {})}
     document = ask(app, f"/diff/{contract.id}", asked, principal or reader(app, contract))
+    show_changes(contract, document, DIFF, as_json=as_json)
+
+
+def show_changes(
+    contract: Contract, document: Mapping[str, Any], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """Changes of rows, as JSON or as a table."""
     if as_json:
         show_json(document)
         return
     rows = [
-        [in_words(contract, each) if name == "fields" else each[name] for name in DIFF]
+        [in_words(contract, each) if name == "fields" else each[name] for name in columns]
         for each in document["changes"]
     ]
-    show_table(DIFF, rows)
+    show_table(columns, rows)
 
 
 def in_words(contract: Contract, change: Mapping[str, Any]) -> str:

@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+import click
 import httpx
 
 from mesh.cli.app import App
-from mesh.cli.doors import answer, refusal
+from mesh.cli.doors import answer, detail_of, refusal
 from mesh.cli.read import find_port, get_token, reader, somebody
 from mesh.contract.audit import AUDIT_SERVICE
-from mesh.errors import MeshError, Unreachable, WrongUse
+from mesh.errors import Unreachable, WrongUse
 
-__all__ = ["all_logs", "ask", "asker", "log_of", "text_at"]
+__all__ = ["AS", "JSON", "all_logs", "ask", "asker", "log_of", "proof_of", "text_at"]
 
 TIMEOUT_S = 30
+AS = click.option(
+    "--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person granted]."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def ask(app: App, path: str, params: Mapping[str, str], principal: str) -> Mapping[str, Any]:
@@ -51,6 +56,12 @@ def asker(app: App, topic: str) -> str:
     return reader(app, contracts[0] if contracts else find_port(app.project, topic))
 
 
+def proof_of(app: App, log: Mapping[str, Any], offset: int, principal: str) -> str:
+    """The proof of the entry of *offset* in *log*, with its message, asked for as *principal*."""
+    path = str(log["path"]).replace("/logs/", "/opened/", 1)
+    return text_at(app, f"{path}/proof/{offset}", get_token(app, principal, AUDIT_SERVICE))
+
+
 def text_at(app: App, path: str, token: str | None = None) -> str:
     """A text of the audit service."""
     url = f"{app.address(AUDIT_SERVICE)}{quote(path)}"
@@ -61,8 +72,4 @@ def text_at(app: App, path: str, token: str | None = None) -> str:
         raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
     if response.is_success:
         return response.text
-    try:
-        detail = response.json().get("detail")
-    except ValueError as error:
-        raise MeshError(f"{url} answered {response.status_code}") from error
-    raise refusal(url, response.status_code, detail)
+    raise refusal(url, response.status_code, detail_of(response))

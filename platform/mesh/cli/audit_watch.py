@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mesh.cli.app import App
-from mesh.cli.audit_ask import ask
+from mesh.cli.audit_ask import AS, ask
 from mesh.cli.output import printable
 from mesh.cli.read import find_port, reader
 
@@ -23,7 +23,7 @@ LOOK_S = 1.0
 @click.argument("port")
 @click.option("--count", type=click.IntRange(1), help="End after so many changes.")
 @click.option("--since", help="From a moment on, as of `mesh audit state --at` [now].")
-@click.option("--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first granted].")
+@AS
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document a line.")
 @click.pass_obj
 def watch(

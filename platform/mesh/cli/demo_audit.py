@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from mesh.cli.app import App
-from mesh.cli.audit_ask import all_logs, text_at
-from mesh.cli.demo_checks import WAIT_S, check
-from mesh.cli.read import find_port, get_token
-from mesh.contract.audit import AUDIT_SERVICE
+from mesh.cli.audit_ask import all_logs, proof_of, text_at
+from mesh.cli.demo_checks import check, until
+from mesh.cli.read import find_port
 from mesh.errors import Unproven
 
 if TYPE_CHECKING:
@@ -26,16 +25,13 @@ def prove_a_call(app: App) -> str:
     from mesh.audit.proof import verified
 
     topic = find_port(app.project, "calls").topic
-    log = next(each for each in all_logs(app) if each["topic"] == topic)
-    deadline = time.monotonic() + WAIT_S
-    while not log["entries"] and time.monotonic() < deadline:
-        time.sleep(0.2)
-        log = next(each for each in all_logs(app) if each["path"] == log["path"])
-    check(log["entries"], f"the audit log has no entry of {topic}")
-    path = str(log["path"]).replace("/logs/", "/opened/", 1)
-    proof = text_at(
-        app, f"{path}/proof/{log['last_offset']}", get_token(app, READER, AUDIT_SERVICE)
-    )
+
+    def logs() -> list[Mapping[str, Any]]:
+        return [each for each in all_logs(app) if each["topic"] == topic and each["entries"]]
+
+    check(until(logs), f"the audit log has no entry of {topic}")
+    log = logs()[0]
+    proof = proof_of(app, log, log["last_offset"], READER)
     key = LogKey.parse(text_at(app, "/key"))
     found = verified(proof, key)
     check(found.message is not None, "the proof has no message")

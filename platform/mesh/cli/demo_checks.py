@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mesh.cli.app import App
 from mesh.cli.status import status_document
@@ -18,6 +18,7 @@ __all__ = [
     "list_of",
     "seconds",
     "services",
+    "until",
 ]
 
 WAIT_S = 60.0
@@ -46,15 +47,24 @@ def calls_of(status: Mapping[str, object]) -> int:
     return int(rows.get("calls", 0)) if isinstance(rows, dict) else -1
 
 
+def until(holds: Callable[[], object]) -> bool:
+    """Whether something came to hold in time."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def arrived(app: App, count: int) -> bool:
     """Whether the product took in at least *count* calls in time, and none waits."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
+
+    def is_there() -> bool:
         status = call_center(app)
-        if calls_of(status) >= count and status.get("lag") == 0:
-            return True
-        time.sleep(0.2)
-    return False
+        return calls_of(status) >= count and status.get("lag") == 0
+
+    return until(is_there)
 
 
 def list_of(document: Mapping[str, object], key: str) -> list[object]:

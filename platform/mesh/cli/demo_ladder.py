@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from mesh.cli.app import App
-from mesh.cli.demo_checks import WAIT_S, call_center, check
+from mesh.cli.demo_checks import call_center, check, until
 from mesh.contract.catalogue import SERVICE
 from mesh.control.registering import ask_catalogue
 
@@ -25,14 +24,9 @@ PROVED = (
 
 def look_at_the_ladder(app: App) -> str:
     """Wait until the catalogue has seen that the product keeps its contract; look at the proofs."""
-    deadline = time.monotonic() + WAIT_S
-    while True:
-        document = ask_catalogue("GET", f"{app.address(SERVICE)}/ladder/{PRODUCT}")
-        proofs = proofs_in(document)
-        missing = [each for each in PROVED if not proofs.get(each, {}).get("is_met")]
-        if not missing or time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
+    until(lambda: not missing_in(standing_of(app)))
+    document = standing_of(app)
+    missing = missing_in(document)
     check(not missing, f"{PRODUCT} has not proved: {missing}")
     tested = document["tests"][0]
     rows = call_center(app)["rows"]
@@ -42,6 +36,17 @@ def look_at_the_ladder(app: App) -> str:
         f"{PRODUCT} stands on {document['rung']}: {tested['rows']:,} rows of its door keep the"
         f" contract, and it is inside its service level; next: {document['standing']['next_step']}"
     )
+
+
+def standing_of(app: App) -> Mapping[str, Any]:
+    """The product on the ladder, with its evidence."""
+    return ask_catalogue("GET", f"{app.address(SERVICE)}/ladder/{PRODUCT}")
+
+
+def missing_in(document: Mapping[str, Any]) -> list[str]:
+    """What is not proved yet of what a moment can prove."""
+    proofs = proofs_in(document)
+    return [each for each in PROVED if not proofs.get(each, {}).get("is_met")]
 
 
 def proofs_in(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
