@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from mesh.cli.main import mesh
 from tests.documents import commands_in
@@ -59,6 +60,16 @@ def test_a_command_has_help_with_an_example(name):
 
         assert command.get_short_help_str(), typed
         assert f"{typed} " in f"{words} ".partition("Example")[2], f"no example of {typed}"
+
+
+@pytest.mark.parametrize("words", [[], ["read"], ["audit", "state"], ["keyring"]], ids=" ".join)
+def test_examples_are_shown_a_line_each(words):
+    shown = CliRunner().invoke(mesh, [*words, "--help"]).output
+    lines = [each.strip() for each in shown.splitlines()]
+
+    assert "Example:" in lines
+    assert "\\b" not in shown
+    assert lines[lines.index("Example:") + 1].startswith("mesh ")
 
 
 @pytest.mark.parametrize("name", TOP_LEVEL)

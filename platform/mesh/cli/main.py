@@ -9,7 +9,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -58,8 +58,24 @@ COMMANDS = {
 HIDDEN = {"serve", "supervise"}
 
 
+def laid_out(command: click.Command) -> click.Command:
+    """*command* and those in it, with examples that stay a line each.
+
+    A backspace has click keep the lines behind it; in a raw docstring it is two characters.
+    """
+    if command.help is not None:
+        command.help = command.help.replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        laid_out(each)
+    return command
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is asked for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        laid_out(self)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of a first day."""
@@ -71,8 +87,7 @@ class LazyGroup(click.Group):
         if place is None:
             return None
         module, name = place.split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
+        return laid_out(getattr(importlib.import_module(module), name))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
