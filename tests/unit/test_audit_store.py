@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.audit.entry import Entry
+from mesh.audit.note import LogKey
 from mesh.audit.proof import verified
 from mesh.audit.store import Log
 from mesh.audit.tiles import Tile
@@ -174,3 +175,34 @@ def test_withheld_messages_leave_nothing_behind(tmp_path):
 
 def log_proof(folder):
     return opened(folder).proof(0, is_opened=True)
+
+
+def test_a_destroyed_opening_is_gone_from_the_file_and_its_entry_proves_on(tmp_path):
+    log = filled(tmp_path, BEFORE)
+    opening, note = log.openings.at(7), log.note
+    kept = [each for each in log.openings.since(0, BEFORE) if each[0] not in (7, 8)]
+
+    assert log.openings.destroy([7, 8], "2026-1") == 2
+
+    assert log.openings.since(0, BEFORE) == kept
+    assert log.openings.erased(0, BEFORE) == [(7, "2026-1"), (8, "2026-1")]
+    assert verified(str(log.proof(7, is_opened=True)), LogKey.parse(log.key)).message is None
+    assert log.note == note
+    log.add(columns(ADDED, BEFORE), needs_salt=False)
+    log.close()
+    assert opening is not None
+    files = [each.read_bytes() for each in tmp_path.iterdir()]
+    assert opening[-20:] not in b"".join(files)
+
+
+def test_what_was_erased_is_told_once_and_after_a_start_too(tmp_path):
+    log = filled(tmp_path, BEFORE)
+    log.openings.destroy([7], "2026-1")
+
+    assert log.openings.destroy([7, 9], "2026-2") == 1
+
+    log.close()
+    again = opened(tmp_path)
+    assert again.openings.erased(0, BEFORE) == [(7, "2026-1"), (9, "2026-2")]
+    assert again.openings.erased(8, 9) == []
+    again.close()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from mesh.errors import StorageError
 
@@ -22,6 +23,7 @@ create table if not exists openings (
     opening blob
 );
 create index if not exists openings_by_key on openings (key);
+create table if not exists erased (entry integer primary key, request text not null);
 """
 LATEST = """
 select entry, opening from openings
@@ -45,7 +47,8 @@ class Openings:
             connection.execute("pragma secure_delete = on")
             connection.execute(f"pragma wal_autocheckpoint = {WAL_PAGES}")
             connection.executescript(MAKE)
-            connection.execute("delete from openings where entry >= ?", [size])
+            for table in ("openings", "erased"):
+                connection.execute(f"delete from {table} where entry >= ?", [size])
             connection.commit()
 
     def add(
@@ -59,6 +62,29 @@ class Openings:
                 (each for each in rows if each[2] is not None),
             )
             connection.commit()
+
+    def destroy(self, entries: Iterable[int], request: str) -> int:
+        """Destroy what opens *entries*; how many openings there were.
+
+        That *request* erased them is remembered, also of an entry that never had an opening.
+        """
+        wanted = [[each] for each in sorted(set(entries))]
+        with self._using() as connection:
+            gone = connection.executemany("delete from openings where entry = ?", wanted).rowcount
+            connection.executemany(
+                "insert or ignore into erased values (?, ?)", [[*each, request] for each in wanted]
+            )
+            connection.commit()
+            # What was deleted stands in the write-ahead log until that is cut.
+            is_read, _, _ = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if is_read:
+            raise StorageError(f"{self._path} is being read, and not all is gone: ask once more")
+        return max(gone, 0)
+
+    def erased(self, begin: int, end: int) -> list[tuple[int, str]]:
+        """Index of each entry from *begin* to before *end* that was erased, and by what request."""
+        query = "select entry, request from erased where entry >= ? and entry < ? order by entry"
+        return self._rows(query, begin, end)
 
     def at(self, index: int) -> bytes | None:
         """What opens one entry, or None where it is kept no more."""
@@ -87,7 +113,7 @@ class Openings:
         """Index and opening of the last entry of each key among the first *size*, in order."""
         return self._rows(LATEST, size)
 
-    def _rows(self, query: str, *parameters: object) -> list[tuple[int, bytes]]:
+    def _rows(self, query: str, *parameters: object) -> list[tuple[int, Any]]:
         """What a query finds, by a connection of its own, since readers wait for nobody."""
         try:
             with closing(opened(self._path)) as connection:
