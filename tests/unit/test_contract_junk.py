@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.contract.odcs import check_contract
+from mesh.contract.schema_check import is_accepted, validator_of
 from mesh.contract.yamlfile import YamlFile, parse_yaml
 
 TEXT = Path("products/call_center/contracts/calls.odcs.yaml").read_text()
@@ -70,15 +71,33 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(where=st.sampled_from([one for one in places(DOCUMENT) if one]), junk=JUNK)
-def test_any_junk_in_any_place_is_judged_without_a_crash(where, junk):
+PLACES = [one for one in places(DOCUMENT) if one]
+
+
+def damaged(where, junk):
     document = copy.deepcopy(DOCUMENT)
     owner = document
     for part in where[:-1]:
         owner = owner[part]
     owner[where[-1]] = junk
+    return document
+
+
+@settings(max_examples=150, deadline=None)
+@given(where=st.sampled_from(PLACES), junk=JUNK)
+def test_any_junk_in_any_place_is_judged_without_a_crash(where, junk):
+    document = damaged(where, junk)
 
     found = check_contract(YamlFile(path=Path("x.yaml"), document=document, lines={}))
 
     assert (found.contract is None) == bool(found.faults)
+
+
+@settings(max_examples=150, deadline=None)
+@given(where=st.sampled_from(PLACES), junk=JUNK)
+def test_what_the_fast_validator_accepts_has_no_fault_to_explain(where, junk):
+    document = damaged(where, junk)
+
+    accepted = is_accepted("odcs-3.2.0", document)
+
+    assert not accepted or validator_of("odcs-3.2.0").is_valid(document)

@@ -3,8 +3,9 @@
 import duckdb
 import pytest
 
-from mesh.contract.expression import ExpressionProblem, canonical_expression, sandbox
+from mesh.contract.expression import ExpressionProblem, canonical_expression
 from mesh.contract.odcs import rules_of
+from mesh.contract.sandbox import sandbox
 from mesh.contract.types import duckdb_type, parse_type
 
 COLUMNS = {"a", "b", "at", "started_at", "ended_at", "tags", "s"}
@@ -19,7 +20,7 @@ def verdicts(property_, values):
     type_ = duckdb_type(parse_type(property_))
     tests = [rule.expression for rule in rules_of(document(property_))]
     with sandbox() as connection:
-        connection.execute(f'create table t ("{property_["name"]}" {type_})')
+        connection.execute(f'create temp table t ("{property_["name"]}" {type_})')
         connection.executemany("insert into t values (?)", [[value] for value in values])
         both = " and ".join(f"({test})" for test in tests)
         return [row[0] for row in connection.execute(f"select {both} from t").fetchall()]

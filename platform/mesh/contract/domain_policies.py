@@ -22,13 +22,13 @@ from mesh.contract.expression import (
     ExpressionProblem,
     canonical_expression,
     evaluation_problem,
-    sandbox,
 )
 from mesh.contract.model import Contract, Product
 from mesh.contract.names import is_kebab, shown
 from mesh.contract.odps import DESCRIPTOR
 from mesh.contract.policy import Finding, Level, Policy, finding, place_of, warning
 from mesh.contract.project import Project
+from mesh.contract.sandbox import sandbox
 from mesh.contract.schema_check import schema_faults
 from mesh.contract.yamlfile import Node, Report, YamlPath, read_yaml
 

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesh.contract.names import listed, nearest, shown
+from mesh.contract.sandbox import sandbox
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +26,6 @@ __all__ = [
     "canonical_expression",
     "evaluation_problem",
     "pattern_problem",
-    "sandbox",
 ]
 
 MAX_LENGTH = 1000
@@ -71,18 +71,6 @@ class ExpressionProblem(Exception):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{problem} ({remedy})")
-
-
-def sandbox() -> duckdb.DuckDBPyConnection:
-    """Open an empty DuckDB in memory that can reach neither files nor extensions."""
-    import duckdb
-
-    connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MB"})
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set autoinstall_known_extensions = false")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-    return connection
 
 
 def canonical_expression(text: str, columns: Collection[str]) -> str:

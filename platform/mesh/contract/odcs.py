@@ -20,13 +20,14 @@ from mesh.contract.custom import (
     text,
     whole_number,
 )
-from mesh.contract.expression import evaluation_problem, pattern_problem, sandbox
+from mesh.contract.expression import evaluation_problem, pattern_problem
 from mesh.contract.faults import Fault
 from mesh.contract.fields import read_fields
 from mesh.contract.model import Access, Contract, Field, PortKind, Rule
 from mesh.contract.names import TopicName, listed, parse_topic, parse_version, shown
 from mesh.contract.relation import check_fairness, read_relation
 from mesh.contract.rowrules import RuleProblem, read_rules, rules_of
+from mesh.contract.sandbox import sandbox
 from mesh.contract.schema_check import schema_faults
 from mesh.contract.types import duckdb_type
 from mesh.contract.yamlfile import Node, Report, YamlFile, YamlPath, read_yaml

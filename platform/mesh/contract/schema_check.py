@@ -34,7 +34,9 @@ _TYPE_WORDS = {
 
 def schema_faults(file: YamlFile, schema: str) -> list[Fault]:
     """Return every fault of *file* against the JSON schema called *schema*, in line order."""
-    validator = _validator(schema)
+    if is_accepted(schema, file.document):
+        return []
+    validator = validator_of(schema)
     errors = list(validator.iter_errors(file.document))
     found: dict[tuple[int, str], Fault] = {}  # two keywords may name one and the same key
     for error in errors:
@@ -45,12 +47,32 @@ def schema_faults(file: YamlFile, schema: str) -> list[Fault]:
     return sorted(found.values(), key=lambda fault: fault.line)
 
 
+def is_accepted(schema: str, document: object) -> bool:
+    """Whether the fast validator finds no fault; what it cannot read the other one explains."""
+    try:
+        return bool(judge_of(schema).is_valid(document))
+    except ValueError:  # a number of more digits than it can hold
+        return False
+
+
 @cache
-def _validator(name: str) -> Validator:
+def judge_of(name: str) -> Validator:
+    # Two hundred times as fast as the one below, whose errors are what we can explain.
+    from jsonschema_rs import Draft201909Validator
+
+    return Draft201909Validator(schema_of(name))
+
+
+@cache
+def validator_of(name: str) -> Validator:
     from jsonschema import Draft201909Validator
 
+    return Draft201909Validator(schema_of(name))
+
+
+def schema_of(name: str) -> Any:
     text = resources.files("mesh.contract").joinpath(f"schemas/{name}.schema.json").read_text()
-    return Draft201909Validator(json.loads(text))
+    return json.loads(text)
 
 
 def _explained(
