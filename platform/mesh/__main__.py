@@ -5,6 +5,7 @@ Imports nothing until it can answer to Ctrl-C in one word: the rest takes a whil
 
 from __future__ import annotations
 
+import gc
 import sys
 
 __all__ = ["run"]
@@ -19,6 +20,9 @@ def run() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         sys.exit(130)
+    finally:
+        # What is left goes with the process: to look for garbage in it would take half a second.
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -225,13 +225,22 @@ def terminate(running: Running) -> None:
     try:
         process = psutil.Process(running.pid)
         process.send_signal(signal.SIGTERM)
-        process.wait(STOP_TIMEOUT_S)
+        if not has_ended(process, STOP_TIMEOUT_S):
+            process.kill()
+            has_ended(process, STOP_TIMEOUT_S)
     except psutil.NoSuchProcess:
         return
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_TIMEOUT_S)
     except psutil.AccessDenied as error:
         raise MeshError(
             f"the mesh belongs to another user (pid {running.pid}): stop it as that user"
         ) from error
+
+
+def has_ended(process: psutil.Process, timeout_s: float) -> bool:
+    """Whether *process* has ended in time; whoever should take note of it may never do."""
+    deadline = time.monotonic() + timeout_s
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
