@@ -12,6 +12,7 @@ from fastapi import APIRouter
 
 from catalog.api import catalogue_app
 from catalog.asking import Check
+from catalog.audit_door import AuditDoor
 from catalog.bus import Bus
 from catalog.clock import Clock
 from catalog.desk import Desk
@@ -26,12 +27,14 @@ from catalog.lineage_figures import lineage_figures
 from catalog.lineage_kept import book_of, lineage_takers, watching
 from catalog.lineage_routes import lineage_routes
 from catalog.observing import Observer, client_for_doors, observing
+from catalog.pages.audit_routes import audit_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.shelving import observed_shelves, shelves_of
 from catalog.store import Store
 from catalog.trying import Login
 from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.catalogue import CATALOGUE, SERVICE
 from mesh.contract.model import Product
 from mesh.contract.project import load_lists
@@ -125,7 +128,13 @@ def routers_of(store: Store, book: Book, observer: Observer, check: Check) -> li
         project = store.project
         return frozenset({*project.products, *(n for n, one in project.people.items() if one.owns)})
 
+    audit = AuditDoor(
+        client=observer.client,
+        address=partial(observer.door, AUDIT_SERVICE),
+        token=observer.token,
+    )
     return [
+        audit_pages(shelves, audit),
         pages_router(shelves, Samples(token=observer.token), observer.door),
         lineage_routes(book, check),
         ladder_routes(shelves),

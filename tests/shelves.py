@@ -13,7 +13,9 @@ import httpx
 from fastapi import FastAPI
 
 from bench.many import NOW, observations, standing_on
+from catalog.audit_door import AuditDoor
 from catalog.negotiation import JsonByName
+from catalog.pages.audit_routes import audit_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.shelf import Entry, Observed, Shelf
@@ -21,6 +23,7 @@ from mesh.contract.ladder import RUNGS, Trial, digest_of
 from mesh.contract.lineage import Edge, declared_edges
 from mesh.contract.model import OutputPort
 from mesh.contract.project import load_project
+from mesh.errors import Unreachable
 from mesh.home import Home
 from mesh.ports.serve import Server
 from tests.repository import ROOT
@@ -73,11 +76,21 @@ def dictionary(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json=document)
 
 
-def pages_app(shelf: Shelf, answer=dictionary) -> FastAPI:
+def no_token(service: str) -> str:
+    """Nobody is known here."""
+    raise Unreachable(f"there is no token for {service}")
+
+
+# The audit service is away.
+AWAY = AuditDoor(client=httpx.Client(trust_env=False), address=lambda: None, token=no_token)
+
+
+def pages_app(shelf: Shelf, answer=dictionary, audit: AuditDoor = AWAY) -> FastAPI:
     """An application of nothing but the pages of *shelf*."""
     app = FastAPI()
     app.add_middleware(JsonByName)
     samples = Samples(httpx.Client(transport=httpx.MockTransport(answer)))
+    app.include_router(audit_pages(lambda: shelf, audit))
     app.include_router(pages_router(lambda: shelf, samples))
     return app
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench.many import many
+from mesh.audit.note import LogKey
+from mesh.audit.proof import verified
+from tests.audited import audited, audited_shelf
 from tests.browser import find_chromium, opened_browser
-from tests.shelves import pages_app, served, shipped_shelf
+from tests.shelves import pages_app, served
 from tests.unit.test_catalogue_hostile import HOSTILE, hostile_shelf
 
 CHROMIUM = find_chromium()
@@ -23,8 +26,13 @@ pytestmark = [
 PATHS = (
     "/", "/search?q=phone+numbr", "/products", "/products/call-center", "/products/contracts",
     "/map", "/map?domain=sales", "/identifiers", "/identifiers/phone-number", "/relations",
-    "/owners", "/owners/call-center@telco.example", "/policies", "/products/nope",
+    "/owners", "/owners/call-center@telco.example", "/policies", "/audit",
+    "/products/call-center/changes/calls", "/products/billing/changes/tariffs",
+    "/products/billing/history/tariffs?key=T-01", "/products/nope",
 )  # fmt: skip
+# Of which pictures are taken.
+SHOWN = {"home": PATHS[0], "product": PATHS[3], "audit": PATHS[13], "closed": PATHS[14],
+         "changes": PATHS[15], "history": PATHS[16]}  # fmt: skip
 # Everything of WCAG 2.2 A and AA that axe knows, and its best practices.
 RULES = {"resultTypes": ["violations"]}
 WIDTHS = (320, 390, 1280)
@@ -38,7 +46,11 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    with served(pages_app(shipped_shelf()), tmp_path_factory.mktemp("pages")) as client:
+    shelf = audited_shelf()
+    with (
+        audited(tmp_path_factory.mktemp("audit"), shelf) as door,
+        served(pages_app(shelf, audit=door), tmp_path_factory.mktemp("pages")) as client,
+    ):
         yield str(client.base_url).rstrip("/")
 
 
@@ -174,6 +186,21 @@ def test_the_map_is_clicked_through(page, address):
     page.wait_for_url("**/products/contracts")
 
 
+def test_who_changed_a_row_is_found_from_its_product_and_the_proof_is_downloaded(page, address):
+    page.goto(f"{address}/products/billing")
+    page.get_by_role("link", name="What changed in tariffs").click()
+    page.get_by_label("What became of the row with this key").fill("T-01")
+    page.keyboard.press("Enter")
+    assert page.locator(".timeline del").inner_text() == "1"
+    with page.expect_download() as found:
+        page.get_by_role("link", name="proof of").last.click()
+
+    key = page.request.get(f"{address}/audit.json").json()["key"]
+    assert found.value.suggested_filename.endswith(".tlog-proof")
+    proof = Path(found.value.path()).read_text()
+    assert verified(proof, LogKey.parse(key)).log.topic == "pub.billing.tariffs.v1"
+
+
 def test_the_map_of_five_hundred_products_is_readable(browser, tmp_path):
     """Each name stands within its tile, at twelve pixels or more, and covers no other name."""
     with served(pages_app(many()), tmp_path / "home") as client:
@@ -215,7 +242,7 @@ def test_screenshots_are_taken(browser, address):
     for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390)):
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
         page = context.new_page()
-        for name, path in (("home", "/"), ("product", "/products/call-center")):
+        for name, path in SHOWN.items():
             page.goto(address + path)
             page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
         context.close()

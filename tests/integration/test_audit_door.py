@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shlex
 
 import httpx
 import pytest
@@ -188,6 +190,29 @@ def test_a_log_is_shown_to_have_only_grown_since_a_checkpoint(mesh, log, tmp_pat
     assert "its tail was dropped" in mesh.run(*backwards, code=1)
     old.write_text(old.read_text().replace(f"\n{log['entries']}\n", "\n1\n"))
     mesh.run("audit", "consistency", str(old), "--log-key", str(key), code=1)
+
+
+def test_the_catalogue_shows_when_calls_changed_with_proofs_and_nobodys_number(mesh):
+    address = json.loads((mesh.home / "run" / "catalogue.json").read_text())["address"]
+    with httpx.Client(base_url=address, trust_env=False, timeout=20) as client:
+        page = client.get("/products/call-center/changes/calls?format=html").text
+        document = client.get("/products/call-center/changes/calls").json()
+        proof = client.get(document["changes"][0]["proof"]).text
+        logs = client.get("/audit").json()
+    newest = get(mesh, "/newest/call-center.calls?last=3", "ada").json()["changes"]
+    command = document["command"].replace("KEY", newest[0]["key"])
+    said = mesh.run(*shlex.split(command)[1:])
+
+    assert len(document["changes"]) == 20
+    assert logs["count"] == len(get(mesh, "/logs").json())
+    entry = verified(proof, LogKey.parse(logs["key"])).entry
+    assert entry.offset == document["changes"][0]["offset"]
+    assert re.search(r"\+1\d{10}", page + str(document)) is None
+    assert f" {newest[0]['offset']}" in said
+    assert get(mesh, "/newest/call-center.calls", "mesh-catalogue").status_code == 403
+    assert [each["offset"] for each in newest] == [
+        each["offset"] for each in document["changes"][:3]
+    ]
 
 
 def test_the_commands_speak_of_logs_that_are_there(mesh):

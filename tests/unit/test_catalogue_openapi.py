@@ -19,11 +19,13 @@ from catalog.lineage import Book
 from catalog.observing import Observer, client_for_doors
 from catalog.service import routers_of
 from catalog.store import Store
+from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.descriptor import descriptor_in
 from mesh.contract.project import load_lists
 from mesh.errors import Refused
+from tests.audited import audited
 from tests.repository import ROOT
-from tests.shelves import HTML, served
+from tests.shelves import HTML, served, shipped_shelf
 
 PRODUCTS = ("call-center", "contracts", "billing", "key-ring")
 EXAMPLES = 7
@@ -44,8 +46,8 @@ def check(token):
 
 
 @contextmanager
-def opened_catalogue(folder):
-    """A client of a catalogue with the shipped products, on a store of its own."""
+def opened_catalogue(folder, audit):
+    """A client of a catalogue with the shipped products, on a store of its own, beside *audit*."""
     store = Store(folder / "store", partial(load_lists, ROOT))
     domains = {}
     desk = Desk(store, NoBus(), lambda age_s=0.0: domains)
@@ -57,21 +59,21 @@ def opened_catalogue(folder):
     book = Book(lambda: store.project)
     observer = Observer(
         products=lambda: {id_: each.accepted.product for id_, each in store.products().items()},
-        door=lambda _: None,
+        door={AUDIT_SERVICE: audit.address()}.get,
         book=EvidenceBook(),
         lineage=book,
         clock=Clock(),
         write=lambda *_: None,
-        token=lambda _: "",
+        token=audit.token,
         client=client_for_doors(),
     )
     observer.turn()
-    observer.client.close()
     app = catalogue_app(desk, check, routers_of(store, book, observer, check))
     try:
         with served(app, folder / "home") as client:
             yield client
     finally:
+        observer.client.close()
         store.close()
 
 
@@ -79,7 +81,10 @@ def opened_catalogue(folder):
 def catalogue(tmp_path_factory):
     folder = tmp_path_factory.mktemp("catalogue")
     (folder / "store").mkdir()
-    with opened_catalogue(folder) as client:
+    with (
+        audited(folder / "audit", shipped_shelf()) as audit,
+        opened_catalogue(folder, audit) as client,
+    ):
         yield client
 
 

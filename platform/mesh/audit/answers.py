@@ -6,8 +6,11 @@ Not here: HTTP and formats (`mesh.wiring.audit_answers`), who may ask.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 
 import pyarrow as pa
 
@@ -20,7 +23,7 @@ from mesh.contract.types import arrow_schema
 from mesh.errors import WrongUse
 from mesh.product.payloads import groups_in
 
-__all__ = ["Answers", "Change", "Cut", "cut_at", "diff"]
+__all__ = ["Answers", "Change", "Cut", "cut_at", "diff", "newest"]
 
 PLACE = "_place"
 # How many entries of each partition's log count.
@@ -85,6 +88,18 @@ def cut_at(logs: Mapping[int, Log], moment: str | int | None) -> Cut:
         partition: bisect_right(range(log.size), offsets[partition] - 1, key=log.offset_at)
         for partition, log in logs.items()
     }
+
+
+def newest(logs: Mapping[int, Log], end: Cut, count: int) -> Cut:
+    """Where the last *count* entries before *end* begin, over all partitions, by their time."""
+    backwards = [moments(log, end[partition], partition) for partition, log in logs.items()]
+    taken = Counter(partition for _, partition in islice(merge(*backwards, reverse=True), count))
+    return {partition: end[partition] - taken[partition] for partition in logs}
+
+
+def moments(log: Log, end: int, partition: int) -> Iterator[tuple[int, int]]:
+    """When each entry before *end* was written, the last one first."""
+    return ((log.time_at(index), partition) for index in range(end - 1, -1, -1))
 
 
 class Answers:

@@ -135,6 +135,8 @@ def proof_of(log: Log, offset: int, *, is_opened: bool) -> str:
 def described(follower: Follower, path: str) -> Mapping[str, object]:
     """What a log says of itself."""
     log = follower.logs[path]
+    # Of one moment, though entries may be added meanwhile.
+    _, size, root = log.note.split("\n")[:3]
     place = (log.name.topic, log.name.partition)
     followed = follower.followed.get(place)
     if followed is not None and followed.id != log.name.topic_id:
@@ -143,13 +145,15 @@ def described(follower: Follower, path: str) -> Mapping[str, object]:
         "topic": log.name.topic,
         "topic_id": id_text(log.name.topic_id),
         "partition": log.name.partition,
-        "entries": log.size,
+        "entries": int(size),
         "last_offset": log.last_offset,
         "state": state_of(followed),
         "lag": followed.lag if followed else 0,
         "missed": followed.missed if followed else 0,
         "reason": followed.trouble if followed else "the topic is gone, or was made anew",
         "key": log.key,
+        "root": root,
+        "newest_at": log.entry(int(size) - 1).at.isoformat() if int(size) else None,
         "path": f"/logs/{log.name.path}",
     }
 

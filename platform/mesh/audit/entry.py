@@ -11,6 +11,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -95,6 +96,11 @@ class Entry:
             timestamp_ms=timestamp_ms,
             commitment=commitment,
         )
+
+    @property
+    def at(self) -> datetime:
+        """When the message was written."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
 
     def is_of(self, opening: bytes) -> bool:
         """Whether *opening* is what the entry commits to."""

@@ -14,7 +14,7 @@ from mesh.contract.types import duckdb_type
 from mesh.ports.door import Door
 from mesh.ports.values import json_rows
 
-__all__ = ["MASK", "describe_port", "is_masked"]
+__all__ = ["MASK", "describe_port", "is_masked", "is_open"]
 
 SAMPLE_ROWS = 5
 MASK = "***"
@@ -65,6 +65,12 @@ def is_masked(field: Field, identifiers: Mapping[str, Identifier]) -> bool:
     identifier = identifiers.get(field.identifier or "")
     is_personal = field.is_personal or (identifier is not None and identifier.is_personal)
     return is_personal or field.classification not in OPEN
+
+
+def is_open(contract: Contract, identifiers: Mapping[str, Identifier]) -> bool:
+    """Whether every row may be shown to anybody: no field is masked, and nobody is asked."""
+    is_hidden = any(is_masked(each, identifiers) for each in contract.fields)
+    return contract.access == "auto" and not is_hidden
 
 
 def sample(

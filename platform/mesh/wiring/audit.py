@@ -15,11 +15,13 @@ from mesh.audit.note import LogKey
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
 from mesh.contract.audit import AUDIT, AUDIT_SERVICE
+from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
 from mesh.control.tokens import check_token, public_key
 from mesh.errors import MeshError, Refused
 from mesh.home import Home, locked
+from mesh.ports.dictionary import is_open
 from mesh.ports.refusals import NotKnown, answer_error
 from mesh.ports.serve import Server
 from mesh.settings import Settings
@@ -91,7 +93,10 @@ def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:
 
 
 def readers(project: Project, key: str) -> MayRead:
-    """Who may read what, by token and topic; the platform's own topics are for everybody."""
+    """Who may read what, by token and topic; the platform's own topics are for everybody.
+
+    The catalogue shows whatever it may read to whoever has no token: what is open to all.
+    """
     contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
 
     def may_read(token: str, topic: str) -> None:
@@ -101,6 +106,8 @@ def readers(project: Project, key: str) -> MayRead:
             raise NotKnown(str(error)) from error
         contract = contracts.get(topic)
         granted = () if contract is None else (*project.readers_of(contract), contract.product)
+        if contract is not None and is_open(contract, project.identifiers):
+            granted = (*granted, CATALOGUE)
         if not topic.startswith(PLATFORM) and principal not in granted:
             raise Refused(f"{principal} is not granted {topic}")
 

@@ -4,6 +4,8 @@
     GET /state/PORT?at=T|OFFSETS&format=F    its rows at a moment
     GET /diff/PORT?from=T1&to=T2             what differs between two moments
     GET /changes/PORT?from=T                 the next changes after a moment, message by message
+    GET /newest/PORT?before=OFFSETS          the last changes before a moment, the newest first
+    GET /entries/PORT?before=OFFSETS         the same without a word of what was said, for anybody
 
 PORT is a contract's id. Not here: what the logs tell (`mesh.audit.answers`).
 """
@@ -18,21 +20,25 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from mesh.audit.answers import Answers, Change, Cut, cut_at, diff
+from mesh.audit.answers import Answers, Change, Cut, cut_at, diff, newest
 from mesh.audit.door import Login, MayRead
+from mesh.audit.entry import Entry
 from mesh.audit.follower import Follower
+from mesh.audit.origin import id_text
 from mesh.audit.store import Log
 from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
 from mesh.errors import Refused, WrongUse
 from mesh.ports.formats import FORMATS, Notes, encode
+from mesh.ports.refusals import NotThere
 from mesh.ports.values import json_value
 
 __all__ = ["answers_routes"]
 
 # Of each partition, in one answer.
 MOST_CHANGES = 200
+Last = Annotated[int, Query(ge=1, le=MOST_CHANGES)]
 Format = Annotated[str, Query(alias="format", pattern="|".join(FORMATS))]
 
 
@@ -52,13 +58,16 @@ class Desk:
         if contract is None or not contract.is_streamed:
             raise Refused(f"{port} is not granted")
         self.may_read(token, contract.topic)
+        return contract, Answers(contract, self.registry.schema), self.logs_of(contract)
+
+    def logs_of(self, contract: Contract) -> Mapping[int, Log]:
+        """The logs of a port's topic as it is now, by partition."""
         followed = sorted(self.follower.followed.items())
-        logs = {
+        return {
             place[1]: each.log
             for place, each in followed
             if place[0] == contract.topic and each.log is not None
         }
-        return contract, Answers(contract, self.registry.schema), logs
 
 
 def answers_routes(
@@ -80,6 +89,7 @@ def answers_routes(
 
     add_moments(router, desk)
     add_changes(router, desk)
+    add_newest(router, desk)
     return router
 
 
@@ -141,20 +151,73 @@ def add_changes(router: APIRouter, desk: Desk) -> None:
         return {"port": port, "changes": found, "offsets": offsets_of(contract, logs, last)}
 
 
+def add_newest(router: APIRouter, desk: Desk) -> None:
+    """The last changes, with what was said and without."""
+
+    @router.get("/newest/{port}")
+    def get_newest(
+        port: str, login: Login, before: str | None = None, last: Last = 20
+    ) -> Mapping[str, object]:
+        """The last changes before a moment, the newest first, and where older ones end."""
+        contract, answers, logs = desk.open(port, login.credentials)
+        end = cut_at(logs, moment_of(before))
+        begin, writer = newest(logs, end, last), desk.project.writer_of(contract)
+        found = sorted(answers.changes(logs, begin, end), key=lambda each: turn(each.entry))
+        changes = [described(contract, each, writer) for each in reversed(found)]
+        return {"changes": changes, **older(contract, logs, begin)}
+
+    @router.get("/entries/{port}")
+    def get_entries(port: str, before: str | None = None, last: Last = 20) -> Mapping[str, object]:
+        """The same without keys and values, which anybody finds in the logs' tiles too."""
+        contract = desk.project.contracts.get(port)
+        if contract is None or not contract.is_streamed:
+            raise NotThere(f"there is no log of a port {port[:200]!r}")
+        logs = desk.logs_of(contract)
+        end = cut_at(logs, moment_of(before))
+        begin, writer = newest(logs, end, last), desk.project.writer_of(contract)
+        found = [
+            log.entry(index)
+            for partition, log in logs.items()
+            for index in range(begin[partition], end[partition])
+        ]
+        newest_first = sorted(found, key=turn, reverse=True)
+        changes = [placed(contract, each, writer) for each in newest_first]
+        return {"changes": changes, **older(contract, logs, begin)}
+
+
+def turn(entry: Entry) -> tuple[int, int]:
+    """What changes of several partitions are put in order by."""
+    return entry.timestamp_ms, entry.offset
+
+
+def older(contract: Contract, logs: Mapping[int, Log], begin: Cut) -> Mapping[str, object]:
+    """The moment before *begin*, from which older changes can be asked for, if there are any."""
+    offsets = offsets_of(contract, logs, begin)[contract.topic]
+    moment = ",".join(f"{partition}:{offset}" for partition, offset in offsets.items())
+    return {"port": contract.id, "older": moment if any(begin.values()) else None}
+
+
+def placed(contract: Contract, entry: Entry, writer: str) -> Mapping[str, object]:
+    """Where and when something was said, and by whom, as JSON."""
+    log = f"{contract.topic}/{id_text(entry.topic_id)}/{entry.partition}"
+    return {
+        "at": json_value(entry.at),
+        "writer": writer,
+        "topic": contract.topic,
+        "partition": entry.partition,
+        "offset": entry.offset,
+        "proof": f"/logs/{log}/proof/{entry.offset}",
+    }
+
+
 def described(contract: Contract, change: Change, writer: str) -> Mapping[str, object]:
     """A change as JSON."""
-    entry = change.entry
-    at = datetime.fromtimestamp(entry.timestamp_ms / 1000, UTC)
     before, after = change.before or {}, change.after or {}
     names = [each.name for each in contract.fields]
     return {
         "key": change.key,
         "change": change.what,
-        "at": json_value(at),
-        "writer": writer,
-        "topic": contract.topic,
-        "partition": entry.partition,
-        "offset": entry.offset,
+        **placed(contract, change.entry, writer),
         "fields": [name for name in names if before.get(name) != after.get(name)],
         "before": json_value(change.before),
         "after": json_value(change.after),
