@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mesh.backbone.admin import Right
-from mesh.contract.audit import AUDIT
+from mesh.contract.audit import AUDIT, ERASER
 from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
@@ -40,7 +40,7 @@ def principals_of(project: Project) -> tuple[str, ...]:
         "product": set(project.products),
         "system": set(project.systems),
         "person": set(project.people),
-        "service": {REGISTRAR, CATALOGUE, AUDIT},
+        "service": {REGISTRAR, CATALOGUE, AUDIT, ERASER},
     }
     seen: dict[str, str] = {}
     for kind, names in kinds.items():

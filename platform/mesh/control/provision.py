@@ -13,6 +13,7 @@ from types import MappingProxyType
 from mesh.backbone.admin import Admin, Right
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.topics import Difference, Topic, rejected_topic, single_topic, topic_of
+from mesh.contract.audit import ERASURES_TOPIC
 from mesh.contract.names import TopicName, parse_topic
 from mesh.contract.project import Project
 from mesh.control.joined import (
@@ -165,6 +166,15 @@ def topics_of(project: Project, joined: Mapping[str, str] = NOBODY) -> Iterator[
         name=SCHEMAS_TOPIC,
         partitions=1,
         config={"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"},
+    )
+    yield Topic(
+        name=ERASURES_TOPIC,
+        partitions=1,
+        config={
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",
+            "message.timestamp.type": "LogAppendTime",
+        },
     )
     yield from catalogue_topics(describers(project, joined))
     for product in project.products.values():
