@@ -103,6 +103,9 @@ def test_a_message_is_opened_for_whoever_is_granted_its_topic_alone(mesh, log):
     assert get(mesh, f"/opened{path}").status_code in (401, 403)
     assert get(mesh, f"/opened{path}", "billing").status_code == 403
     assert get(mesh, f"/logs{path}9").status_code == 404
+    openings = f"/opened{log['path'].removeprefix('/logs')}/openings/000.p/1"
+    assert len(get(mesh, openings, "ada").json()["openings"]) == 1
+    assert get(mesh, openings, "billing").status_code == 403
 
 
 def test_consistency_is_proven_between_any_two_sizes_but_zero(mesh, log):

@@ -23,7 +23,7 @@ from mesh.contract.types import arrow_schema
 from mesh.errors import WrongUse
 from mesh.product.payloads import groups_in
 
-__all__ = ["Answers", "Change", "Cut", "cut_at", "diff", "newest"]
+__all__ = ["PLACE", "Answers", "Change", "Cut", "cut_at", "diff", "newest", "text_of"]
 
 PLACE = "_place"
 # How many entries of each partition's log count.
@@ -154,7 +154,7 @@ class Answers:
     def state(self, logs: Mapping[int, Log], cut: Cut) -> pa.Table:
         """The row of each key at a moment, by partition and offset."""
         values = [each.value for each in latest(logs, cut)]
-        return self._table(values).drop_columns([PLACE])
+        return self.table(values).drop_columns([PLACE])
 
     def keyed(self, logs: Mapping[int, Log], cut: Cut) -> Mapping[str, Row]:
         """The row of each key at a moment, by the key's text."""
@@ -164,11 +164,11 @@ class Answers:
 
     def _rows(self, values: Sequence[bytes | None]) -> dict[int, Row]:
         """The rows of those of *values* that are one, by their place."""
-        table = self._table(values)
+        table = self.table(values)
         places = table[PLACE].to_pylist()
         return dict(zip(places, table.drop_columns([PLACE]).to_pylist(), strict=True))
 
-    def _table(self, values: Sequence[bytes | None]) -> pa.Table:
+    def table(self, values: Sequence[bytes | None]) -> pa.Table:
         """The rows of those of *values* that are one, with their place."""
         schema = arrow_schema(self._contract).append(pa.field(PLACE, pa.int64()))
         tables = [schema.empty_table()]

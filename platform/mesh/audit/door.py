@@ -7,6 +7,7 @@
     GET /logs/TOPIC/ID/PARTITION/proof/OFFSET         C2SP tlog-proof, of the entry alone
     GET /logs/TOPIC/ID/PARTITION/consistency/OLD/NEW  the hashes of the proof
     GET /opened/TOPIC/ID/PARTITION/proof/OFFSET       with the message (Authorization: Bearer TOKEN)
+    GET /opened/TOPIC/ID/PARTITION/openings/N[.p/W]   what opens the entries of a bundle
     GET /key /status
 
 Not here: who may read a topic, which is asked.
@@ -16,18 +17,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from mesh.audit.follower import Followed, Follower
+from mesh.audit.follower import Followed
 from mesh.audit.note import LogKey
 from mesh.audit.origin import id_text
+from mesh.audit.reading import Place
 from mesh.audit.store import Log
 from mesh.audit.tiles import Tile
 
-__all__ = ["Login", "MayRead", "audit_routes"]
+__all__ = ["Login", "MayRead", "Shelf", "audit_routes"]
 
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 # Raises where the token's principal may not read the topic.
@@ -39,7 +41,23 @@ FRESH = {"Cache-Control": "no-cache"}
 TEXT = "text/plain; charset=utf-8"
 
 
-def audit_routes(follower: Follower, key: LogKey, may_read: MayRead) -> APIRouter:
+class Shelf(Protocol):
+    """Where the logs are: a follower's, or copies that nobody adds to."""
+
+    @property
+    def logs(self) -> Mapping[str, Log]:
+        """Every log, by its path."""
+
+    @property
+    def followed(self) -> Mapping[Place, Followed]:
+        """The logs of the topics that are there now."""
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is added to any."""
+
+
+def audit_routes(follower: Shelf, key: LogKey, may_read: MayRead) -> APIRouter:
     """The routes over the logs of *follower*, all of which *key* stands for."""
     router = APIRouter()
 
@@ -59,11 +77,12 @@ def audit_routes(follower: Follower, key: LogKey, may_read: MayRead) -> APIRoute
         return [described(follower, path) for path in sorted(follower.logs)]
 
     add_tiles(router, follower)
-    add_proofs(router, follower, may_read)
+    add_proofs(router, follower)
+    add_opened(router, follower, may_read)
     return router
 
 
-def add_tiles(router: APIRouter, follower: Follower) -> None:
+def add_tiles(router: APIRouter, follower: Shelf) -> None:
     """What C2SP tlog-tiles asks of a log."""
 
     @router.get("/logs/{topic}/{id_}/{partition}/checkpoint")
@@ -84,7 +103,7 @@ def add_tiles(router: APIRouter, follower: Follower) -> None:
         return Response(data, media_type="application/octet-stream", headers=IMMUTABLE)
 
 
-def add_proofs(router: APIRouter, follower: Follower, may_read: MayRead) -> None:
+def add_proofs(router: APIRouter, follower: Shelf) -> None:
     """Proofs that are made, for whoever does not make them from tiles."""
 
     @router.get("/logs/{topic}/{id_}/{partition}/proof/{offset}")
@@ -92,13 +111,6 @@ def add_proofs(router: APIRouter, follower: Follower, may_read: MayRead) -> None
         """The proof of an entry, without its message."""
         log = log_of(follower, topic, id_, partition)
         return Response(proof_of(log, offset, is_opened=False), media_type=TEXT, headers=FRESH)
-
-    @router.get("/opened/{topic}/{id_}/{partition}/proof/{offset}")
-    def get_opened(topic: str, id_: str, partition: int, offset: int, login: Login) -> Response:
-        """The proof of an entry with its message, for whoever may read the topic."""
-        may_read(login.credentials, topic)
-        log = log_of(follower, topic, id_, partition)
-        return Response(proof_of(log, offset, is_opened=True), media_type=TEXT, headers=FRESH)
 
     @router.get("/logs/{topic}/{id_}/{partition}/consistency/{old}/{new}")
     def get_consistency(
@@ -112,7 +124,37 @@ def add_proofs(router: APIRouter, follower: Follower, may_read: MayRead) -> None
         return {"old": old, "new": new, "proof": hashes}
 
 
-def log_of(follower: Follower, topic: str, id_: str, partition: int) -> Log:
+def add_opened(router: APIRouter, follower: Shelf, may_read: MayRead) -> None:
+    """What is said, for whoever may read the topic."""
+
+    @router.get("/opened/{topic}/{id_}/{partition}/proof/{offset}")
+    def get_opened(topic: str, id_: str, partition: int, offset: int, login: Login) -> Response:
+        """The proof of an entry with its message, for whoever may read the topic."""
+        may_read(login.credentials, topic)
+        log = log_of(follower, topic, id_, partition)
+        return Response(proof_of(log, offset, is_opened=True), media_type=TEXT, headers=FRESH)
+
+    @router.get("/opened/{topic}/{id_}/{partition}/openings/{name:path}")
+    def get_openings(
+        topic: str, id_: str, partition: int, name: str, login: Login
+    ) -> Mapping[str, object]:
+        """What opens each entry of a bundle, and which of them were erased."""
+        may_read(login.credentials, topic)
+        log = log_of(follower, topic, id_, partition)
+        tile = Tile.named(f"0/{name}")
+        if tile is None or tile.end > log.size:
+            raise HTTPException(404, f"the log has no bundle {name[:80]}")
+        found = dict(log.openings.since(tile.begin, tile.end))
+        return {
+            "openings": [
+                base64.b64encode(found[each]).decode() if each in found else None
+                for each in range(tile.begin, tile.end)
+            ],
+            "erased": dict(log.openings.erased(tile.begin, tile.end)),
+        }
+
+
+def log_of(follower: Shelf, topic: str, id_: str, partition: int) -> Log:
     """A log by its path."""
     log = follower.logs.get(f"{topic}/{id_}/{partition}")
     if log is None:
@@ -132,7 +174,7 @@ def proof_of(log: Log, offset: int, *, is_opened: bool) -> str:
     return str(log.proof(index, is_opened=is_opened))
 
 
-def described(follower: Follower, path: str) -> Mapping[str, object]:
+def described(follower: Shelf, path: str) -> Mapping[str, object]:
     """What a log says of itself."""
     log = follower.logs[path]
     # Of one moment, though entries may be added meanwhile.
@@ -165,7 +207,7 @@ def state_of(followed: Followed | None) -> str:
     return "stopped" if followed.trouble else "following"
 
 
-def status_of(follower: Follower) -> Mapping[str, object]:
+def status_of(follower: Shelf) -> Mapping[str, object]:
     """What the service says of itself."""
     followed = [*follower.followed.values()]
     troubles = [each.trouble for each in followed if each.trouble]

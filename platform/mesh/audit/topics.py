@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConfigResource
 
 from mesh.backbone.admin import kafka_error, translated
 from mesh.backbone.endpoint import Endpoint, Principal
@@ -58,6 +59,19 @@ class Topics:
             else:
                 partitions = len(topic.partitions)
                 found[name] = Found(id=id_of(topic.topic_id), partitions=partitions)
+        return found
+
+    def configs(self, names: list[str]) -> Mapping[str, Mapping[str, str]]:
+        """The settings of the topics *names*. Raises a `BackboneError`."""
+        if not names:
+            return {}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, each) for each in names]
+        futures = self._client.describe_configs(resources, request_timeout=TIMEOUT_S)
+        found = {}
+        for resource, future in futures.items():
+            name = str(resource.name)
+            entries = translated(partial(future.result, 2 * TIMEOUT_S), f"describe {name}")
+            found[name] = {each: str(entry.value) for each, entry in entries.items()}
         return found
 
 

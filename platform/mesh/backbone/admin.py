@@ -42,7 +42,7 @@ class Right:
     """One thing that a principal may do. A group is a prefix, all else a literal name."""
 
     principal: str
-    operation: Literal["READ", "WRITE", "DESCRIBE", "DELETE"]
+    operation: Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS", "DELETE"]
     kind: Kind
     name: str
 

@@ -1,8 +1,12 @@
-"""`mesh audit verify` and `consistency`: check what was taken away, with nothing but a key."""
+"""`mesh audit verify` and `consistency`: check what was taken away, with nothing but a key.
+
+Not here: `verify --live`, which compares what a mesh has (`audit_live`).
+"""
 
 from __future__ import annotations
 
 import base64
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,31 +24,59 @@ if TYPE_CHECKING:
 
 __all__ = ["consistency", "verify"]
 
-KEY = click.option(
-    "--log-key",
-    "key_text",
-    required=True,
-    metavar="KEY",
-    help="The key that is trusted, of a log or of a mesh, or a file that holds it.",
-)
+TRUSTED = "The key that is trusted, of a log or of a mesh, or a file that holds it."
+KEY = click.option("--log-key", "key_text", required=True, metavar="KEY", help=TRUSTED)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
-@click.argument("bundle", type=FILE)
-@KEY
+@click.argument("bundle", type=FILE, required=False)
+@click.option("--log-key", "key_text", metavar="KEY", help=TRUSTED)
+@click.option("--live", is_flag=True, help="Verify the running mesh, and no bundle.")
+@click.option(
+    "--checkpoints",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="With --live: a folder of checkpoints that you kept.",
+)
 @JSON
-def verify(bundle: Path, *, key_text: str, as_json: bool) -> None:
-    r"""Check a proof, BUNDLE, as `mesh audit prove` wrote it, without a mesh.
+@click.pass_obj
+def verify(
+    app: App,
+    bundle: Path | None,
+    *,
+    key_text: str | None,
+    live: bool,
+    checkpoints: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Check a proof, BUNDLE, as `mesh audit prove` wrote it, without a mesh; or a whole mesh.
 
     Nothing is trusted but the key. Ends with 0 if all of it holds, else with 1 and the reason.
+
+    With --live everything that was logged is computed anew, and compared with the topics and with
+    the rows that the products' doors give: what is missing, altered or foreign is named. Without a
+    key the service's own is taken.
 
     \b
     Example:
       mesh audit verify call.tlog-proof --log-key mesh.key
       mesh audit verify call.tlog-proof --log-key "$(mesh audit key)"
+      mesh audit verify --live --log-key mesh.key --checkpoints kept
     """
+    if live == (bundle is not None) or (checkpoints is not None and not live):
+        raise WrongUse("say a BUNDLE, or --live, perhaps with --checkpoints FOLDER")
+    if live:
+        from mesh.cli.audit_live import verify_live
+
+        sys.exit(0 if verify_live(app, key_text, checkpoints, as_json=as_json) else 1)
+    if bundle is None or key_text is None:
+        raise WrongUse("say with --log-key which key you trust")
+    verify_bundle(bundle, key_text, as_json=as_json)
+
+
+def verify_bundle(bundle: Path, key_text: str, *, as_json: bool) -> None:
+    """Check a proof, and show what it proves."""
     from mesh.audit.proof import verified
 
     found = verified(text_of(bundle), key_of(key_text))

@@ -1,4 +1,4 @@
-"""The demo's step at the audit log: a call is proven with a key alone, and a forgery is not."""
+"""The demo's step at the audit log: a call is proven with a key alone, and all is as it was."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READER = "ada"
 
 
 def prove_a_call(app: App) -> str:
-    """Take the proof of a call away, check it as a stranger would, then alter it."""
+    """Take the proof of a call away, check it as a stranger would, alter it; then verify all."""
     from mesh.audit.note import LogKey
     from mesh.audit.proof import verified
 
@@ -36,7 +36,19 @@ def prove_a_call(app: App) -> str:
     found = verified(proof, key)
     check(found.message is not None, "the proof has no message")
     check(is_refused(proof.replace("index ", "index 1", 1), key), "an altered proof was believed")
-    return f"entry {found.index} of {found.size} is proven by the log's key alone; a forgery is not"
+    proven = f"entry {found.index} of {found.size} is proven by the log's key alone"
+    return f"{proven}; {verify_all(app)} entries are as they were signed"
+
+
+def verify_all(app: App) -> int:
+    """Compare everything that was logged with topics and rows; how many entries that is."""
+    from mesh.audit.verify import verify
+    from mesh.cli.audit_live import sources_of
+
+    with sources_of(app, None, []) as sources:
+        verdict = verify(sources)
+    check(verdict.findings.is_fine, f"found {', '.join(map(str, verdict.findings.found[:3]))}")
+    return verdict.entries
 
 
 def is_refused(proof: str, key: LogKey) -> bool:

@@ -118,10 +118,11 @@ def registrar_rights() -> Iterator[Right]:
 
 
 def audit_rights(topics: Iterable[str]) -> Iterator[Right]:
-    """The audit service reads what is public, and writes nothing."""
+    """The audit service reads what is public, with how long it is kept, and writes nothing."""
     for topic in topics:
         if topic.startswith("pub."):
             yield from reading(AUDIT, topic)
+            yield Right(principal=AUDIT, operation="DESCRIBE_CONFIGS", kind="topic", name=topic)
 
 
 def reading(principal: str, topic: str) -> Iterator[Right]:

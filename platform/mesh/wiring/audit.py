@@ -96,6 +96,7 @@ def readers(project: Project, key: str) -> MayRead:
     """Who may read what, by token and topic; the platform's own topics are for everybody.
 
     The catalogue shows whatever it may read to whoever has no token: what is open to all.
+    Whoever has the service's own secret may read what the service does.
     """
     contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
 
@@ -108,7 +109,7 @@ def readers(project: Project, key: str) -> MayRead:
         granted = () if contract is None else (*project.readers_of(contract), contract.product)
         if contract is not None and is_open(contract, project.identifiers):
             granted = (*granted, CATALOGUE)
-        if not topic.startswith(PLATFORM) and principal not in granted:
+        if not topic.startswith(PLATFORM) and principal not in (*granted, AUDIT):
             raise Refused(f"{principal} is not granted {topic}")
 
     return may_read

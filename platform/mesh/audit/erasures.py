@@ -1,0 +1,67 @@
+"""Whether what is marked as erased was: an erasure says on its topic which messages it took.
+
+A mark that no record covers is a message that somebody removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from mesh.audit.findings import Findings
+from mesh.audit.origin import LogName, id_text
+from mesh.backbone.endpoint import Endpoint, Principal
+from mesh.backbone.record import decoded
+from mesh.contract.audit import ERASURE_SCHEMA, ERASURES_TOPIC
+from mesh.product.readback import read_back
+
+__all__ = ["Marks", "Records", "digest_of", "recorded"]
+
+# By request and topic id, the digests that were recorded.
+Records = Mapping[tuple[str, str], Collection[str]]
+
+
+def digest_of(places: Iterable[tuple[int, int]]) -> str:
+    """What a record says of the messages at *places*, each a partition and an offset."""
+    lines = (f"{partition}/{offset}\n" for partition, offset in sorted(places))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def recorded(endpoint: Endpoint, principal: Principal) -> Records:
+    """What was said of every erasure. Raises a `BackboneError`."""
+    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for chunk in read_back(endpoint, principal, ERASURES_TOPIC):
+        for message in chunk:
+            try:
+                record = decoded(message.value() or b"", ERASURE_SCHEMA)
+            except ValueError:
+                continue  # what says nothing covers nothing
+            for each in record["topics"]:
+                found[record["request"], each["topic_id"]].add(each["digest"])
+    return found
+
+
+class Marks:
+    """Every entry that is marked as erased."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[tuple[str, LogName], set[tuple[int, int]]] = defaultdict(set)
+
+    def add(self, log: LogName, request: str, offset: int) -> None:
+        """Note that *request* is said to have erased the message at *offset*."""
+        whole = LogName(mesh=log.mesh, topic=log.topic, topic_id=log.topic_id, partition=0)
+        self._places[request, whole].add((log.partition, offset))
+
+    def judge(self, records: Records, findings: Findings) -> int:
+        """How many of them an erasure covers; tell of the others."""
+        covered = 0
+        for (request, log), places in self._places.items():
+            if digest_of(places) in records.get((request, id_text(log.topic_id)), ()):
+                covered += len(places)
+                continue
+            words = f"it is marked as erased by {request!r}, and no erasure's record covers it"
+            for partition, offset in sorted(places):
+                source = f"{log.topic} [{partition}]"
+                findings.add("missing", "opening", source, f"offset {offset}", words=words)
+        return covered
