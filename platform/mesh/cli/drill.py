@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from mesh.cli.app import App
 from mesh.cli.output import show_json, steps
+from mesh.errors import WrongUse
 
 __all__ = ["drill"]
 
@@ -20,16 +21,17 @@ FAULTS = ("lost", "doubled", "out_of_order", "wrong", "seen_otherwise")
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["foreign-write", "kills"]))
+@click.argument("name", type=click.Choice(["foreign-write", "kills", "tamper"]))
 @click.option("--kills", type=click.IntRange(1), default=5, show_default=True, help="Of `kills`.")
 @click.option(
     "--rate", type=click.IntRange(1, 5000), default=500, show_default=True, help="Entries a second."
 )
 @click.option("--seconds", type=click.FloatRange(0), default=0, help="Feed at least so long.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another order of steps.")
+@click.option("--case", "cases", multiple=True, metavar="CASE", help="Of `tamper`, alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def drill(app: App, /, name: str, *, as_json: bool, **scale: float) -> None:
+def drill(app: App, /, name: str, *, cases: tuple[str, ...], as_json: bool, **scale: float) -> None:
     r"""Try a safeguard by breaking its rule on purpose.
 
     foreign-write: on the running mesh, every principal writes to every topic that is not its own;
@@ -40,13 +42,20 @@ def drill(app: App, /, name: str, *, as_json: bool, **scale: float) -> None:
     short, and while one that seemed dead comes back; nothing may be lost, doubled or out of
     order. About a minute; `--kills 30` takes some ten.
 
+    tamper: on a mesh of its own too, the audit logs, a topic and a product's storage are tampered
+    with in every way; `mesh audit verify --live` must name what was done and where, and tell it
+    from an erasure. About a minute.
+
     \b
     Example:
       mesh drill foreign-write
       mesh drill kills --kills 30
+      mesh drill tamper
     """
     if name == "kills":
         result = kills(app, scale)
+    elif name == "tamper":
+        result = tamper(app, cases)
     else:
         from mesh.control.drills import DRILLS
 
@@ -73,6 +82,17 @@ def kills(app: App, scale: Mapping[str, float]) -> dict[str, object]:
             ),
             progress.say,
         )
+
+
+def tamper(app: App, cases: Sequence[str]) -> dict[str, object]:
+    """Run the drill `tamper`. Raises `WrongUse` for a case that is none."""
+    from mesh.drills.cases import CASES
+    from mesh.drills.tamper import drill_tamper
+
+    if unknown := sorted({*cases} - {*CASES}):
+        raise WrongUse(f"{unknown[0]!r} is no case of tamper: there are {', '.join(CASES)}")
+    with steps() as progress:
+        return drill_tamper(app.settings, cases, progress.say)
 
 
 def show_verdict(name: str, result: Mapping[str, object]) -> None:
