@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mesh.audit.entry import ENTRY, Columns, sealed
-from mesh.audit.erasures import Marks, digest_of
+from mesh.audit.erasures import Marks, Records, digest_of
 from mesh.audit.findings import Findings
 from mesh.audit.live import Live
 from mesh.audit.origin import id_text
@@ -137,6 +137,8 @@ def test_a_tombstone_is_missed_until_compaction_may_drop_it():
 
     assert compared(piece(old), part(old, [gone]), COMPACT) == []
     assert len(compared(piece(MESSAGES), part(MESSAGES, [gone]), COMPACT)) == 1
+    cleaned = replace(COMPACT, cleaned_ms=NOW)  # by an erasure, whose tombstones say who
+    assert compared(piece(MESSAGES), part(MESSAGES, [gone]), cleaned) == []
 
 
 def test_a_schema_that_was_not_announced_is_foreign_and_named_once():
@@ -152,7 +154,9 @@ def test_marks_count_as_erased_only_where_a_record_covers_all_of_them():
         marks, findings = Marks(), Findings()
         for offset in (3, 10):
             marks.add(NAME, "2026-1", offset)
-        return marks.judge(records, findings), [each.place for each in findings.found]
+        return marks.judge(Records(digests=records), findings), [
+            each.place for each in findings.found
+        ]
 
     all_of_them, one = (digest_of([(NAME.partition, each) for each in at]) for at in ([10, 3], [3]))
     place = f"{NAME.topic} [{NAME.partition}]"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from mesh.audit.findings import Findings
 from mesh.audit.origin import LogName, id_text
@@ -18,8 +19,16 @@ from mesh.product.readback import read_back
 
 __all__ = ["Marks", "Records", "digest_of", "recorded"]
 
-# By request and topic id, the digests that were recorded.
-Records = Mapping[tuple[str, str], Collection[str]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What was said of erasures: *digests* by request and topic id.
+
+    *cleaned_ms* has the last one's time by topic id; old tombstones went with what it took.
+    """
+
+    digests: Mapping[tuple[str, str], Collection[str]]
+    cleaned_ms: Mapping[str, int] = field(default_factory=dict)
 
 
 def digest_of(places: Iterable[tuple[int, int]]) -> str:
@@ -30,7 +39,8 @@ def digest_of(places: Iterable[tuple[int, int]]) -> str:
 
 def recorded(endpoint: Endpoint, principal: Principal) -> Records:
     """What was said of every erasure. Raises a `BackboneError`."""
-    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    digests: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    cleaned: dict[str, int] = {}
     for chunk in read_back(endpoint, principal, ERASURES_TOPIC):
         for message in chunk:
             try:
@@ -38,8 +48,9 @@ def recorded(endpoint: Endpoint, principal: Principal) -> Records:
             except ValueError:
                 continue  # what says nothing covers nothing
             for each in record["topics"]:
-                found[record["request"], each["topic_id"]].add(each["digest"])
-    return found
+                digests[record["request"], each["topic_id"]].add(each["digest"])
+                cleaned[each["topic_id"]] = message.timestamp()[1]
+    return Records(digests=digests, cleaned_ms=cleaned)
 
 
 class Marks:
@@ -57,7 +68,7 @@ class Marks:
         """How many of them an erasure covers; tell of the others."""
         covered = 0
         for (request, log), places in self._places.items():
-            if digest_of(places) in records.get((request, id_text(log.topic_id)), ()):
+            if digest_of(places) in records.digests.get((request, id_text(log.topic_id)), ()):
                 covered += len(places)
                 continue
             words = f"it is marked as erased by {request!r}, and no erasure's record covers it"

@@ -18,7 +18,7 @@ from mesh.audit.checkpoint import Checkpoint
 from mesh.audit.erasures import recorded
 from mesh.audit.findings import FAULTS, Findings
 from mesh.audit.note import LogKey
-from mesh.audit.origin import LogName
+from mesh.audit.origin import LogName, id_text
 from mesh.audit.policies import Policy
 from mesh.audit.served import Served
 from mesh.audit.told import Port
@@ -91,6 +91,7 @@ def verify(sources: Sources, say: Callable[[str], None] = lambda _: None) -> Ver
         words = "a checkpoint was kept of it, and it is not served"
         findings.add("missing", "log", source_of(path), words=words)
     announced = announced_schemas(sources)
+    records = recorded(sources.endpoint, sources.principal)
     ports = {each.contract.topic: each for each in sources.ports}
     with closing(reader(sources.endpoint, sources.principal, "verify")) as consumer:
         bench = Bench(
@@ -106,14 +107,16 @@ def verify(sources: Sources, say: Callable[[str], None] = lambda _: None) -> Ver
             subject = Subject(
                 topic=topic,
                 topic_id=now.id if now else None,
-                policy=Policy.of(configs.get(topic, {})),
+                policy=Policy.of(
+                    configs.get(topic, {}),
+                    cleaned_ms=records.cleaned_ms.get(id_text(now.id), 0) if now else 0,
+                ),
                 announced=announced[topic],
                 port=ports.get(topic) if now else None,
                 paths=paths[topic],
                 kept=kept,
             )
             check_topic(bench, subject)
-    records = recorded(sources.endpoint, sources.principal)
     erased = bench.marks.judge(records, findings)
     return Verdict(entries=bench.entries, erased=erased, findings=findings)
 
