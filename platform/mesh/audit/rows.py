@@ -47,7 +47,7 @@ create or replace view spans as select *, min(_at) filter (where _is_gone or {is
 """
 WRONG = """
 with now as (select _key, {columns} from spans where not _is_gone and _until is null
-    and _at < $since and _at > $oldest),
+    and _at > $oldest),
 lately as (select _key, {columns} from spans
     where not _is_gone and (_until is null or _until >= $since)),
 untold as (select distinct _key from (select * from now except all select * from told)

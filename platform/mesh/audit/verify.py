@@ -31,7 +31,7 @@ from mesh.product.readback import read_back, reader
 __all__ = ["Sources", "Verdict", "verify"]
 
 # Logs of new topics, and entries of new messages, may take so long to come.
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["verify_live"]
 
 TIMEOUT_S = 60
+STATUS_S = 15.0
 # What takes less needs no progress.
 PATIENCE_S = 2.0
 NO_KEY = (
@@ -85,7 +86,7 @@ def streamed(app: App) -> Iterator[Contract]:
         contracts = [each.contract for each in product.outputs if each.contract.is_streamed]
         if not contracts:
             continue
-        state = (ask_status(app.address(product.id)) or {}).get("state", "absent")
+        state = (ask_status(app.address(product.id), STATUS_S) or {}).get("state", "absent")
         if state in ("recovering", "starting", "absent"):
             raise MeshError(f"{product.id} is {state}: verify when `mesh status` says it runs")
         yield from contracts

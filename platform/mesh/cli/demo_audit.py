@@ -37,7 +37,7 @@ def prove_a_call(app: App) -> str:
     check(found.message is not None, "the proof has no message")
     check(is_refused(proof.replace("index ", "index 1", 1), key), "an altered proof was believed")
     proven = f"entry {found.index} of {found.size} is proven by the log's key alone"
-    return f"{proven}; {verify_all(app)} entries are as they were signed"
+    return f"{proven}; all {verify_all(app):,} entries are as signed"
 
 
 def verify_all(app: App) -> int:
