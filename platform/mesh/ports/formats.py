@@ -124,7 +124,10 @@ def _json(schema: pa.Schema, batches: Batches, notes: Notes) -> Iterator[bytes]:
 def _csv(schema: pa.Schema, batches: Batches, notes: Notes) -> Iterator[bytes]:
     """Null is nothing between two commas, empty text is `""`."""
     sink = Sink()
-    options = pacsv.WriteOptions(quoting_style="needed", quoting_header="none")
+    # With "needed", Arrow quotes every name; those of contracts never need it.
+    is_plain = not any(set(name) & set(',"\r\n') for name in schema.names)
+    header = "none" if is_plain else "needed"
+    options = pacsv.WriteOptions(quoting_style="needed", quoting_header=header)
     shown = as_text(schema.empty_table().combine_chunks()).schema
     with pacsv.CSVWriter(pa.PythonFile(sink, mode="w"), shown, write_options=options) as writer:
         for batch in batches:

@@ -5,10 +5,13 @@ Not here: who is refused and when, which each door decides.
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import JSONResponse
+from typing import TYPE_CHECKING
 
 from mesh.errors import MeshError, Refused, WrongUse
+
+if TYPE_CHECKING:
+    from fastapi import Request
+    from fastapi.responses import JSONResponse
 
 __all__ = ["BadCursor", "Busy", "NotAcceptable", "NotKnown", "NotThere", "answer_error"]
 
@@ -49,6 +52,9 @@ STATUS: tuple[tuple[type[MeshError], int], ...] = (
 
 def answer_error(_: Request, error: Exception) -> JSONResponse:
     """The answer for an error of our tree."""
+    # FastAPI takes a second to import, and formats alone need none.
+    from fastapi.responses import JSONResponse
+
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
     return JSONResponse({"detail": str(error)}, status, headers.get(status))

@@ -1,0 +1,110 @@
+"""DuckDB as a worker opens it: copies of granted ports under their names, and nothing else.
+
+    customer_service.call_center.calls      domain, product, port
+
+Of a port that is not granted there is no copy, so it is as unknown as one that does not exist.
+Settings shut DuckDB as far as it can be; what holds are the limits of the process (`limits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from mesh.errors import WrongUse
+from mesh.product.duck import quoted
+from mesh.sql.limits import Limits, confine
+
+__all__ = ["ROWS", "Copy", "Query", "connect", "results"]
+
+# The one table of a copy.
+ROWS = "rows"
+BATCH_ROWS = 10_000
+SHUT = (
+    "set temp_directory = ''",
+    "set autoinstall_known_extensions = false",
+    "set autoload_known_extensions = false",
+    "set python_enable_replacements = false",
+    "set enable_external_access = false",
+    "set lock_configuration = true",
+)
+ASKS = ("SELECT", "EXPLAIN")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A file with the rows of one port as of a *generation*, by the three parts of its name."""
+
+    domain: str
+    product: str
+    port: str
+    columns: tuple[str, ...]
+    generation: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question: SQL, and the values of its parameters, by place or by name."""
+
+    sql: str
+    parameters: Sequence[object] | dict[str, object] = ()
+    is_plan: bool = False
+
+
+def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection:
+    """A confined process's database in memory, in which *copies* have their names."""
+    # Outside, DuckDB looks for the memory that its container has, and dies if that is refused.
+    connection = duckdb.connect()
+    confine(limits, [each.path for each in copies])
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set threads = 1")
+    connection.execute(f"set memory_limit = '{limits.memory_mb}MB'")
+    for number, copy in enumerate(copies):
+        path = str(copy.path).replace("'", "''")
+        connection.execute(f"attach '{path}' as _{number} (read_only)")
+        connection.execute(f"attach if not exists ':memory:' as {quoted(copy.domain)}")
+        schema = f"{quoted(copy.domain)}.{quoted(copy.product)}"
+        connection.execute(f"create schema if not exists {schema}")
+        columns = ", ".join(map(quoted, copy.columns))
+        connection.execute(
+            f"create view {schema}.{quoted(copy.port)} as"
+            f" select {columns} from _{number}.main.{ROWS}"
+        )
+    if limits.has("settings"):
+        for setting in SHUT:
+            connection.execute(setting)
+    return connection
+
+
+@contextmanager
+def results(
+    connection: duckdb.DuckDBPyConnection, query: Query, limits: Limits
+) -> Iterator[pa.RecordBatchReader]:
+    """The rows that *query* asks for, as they come.
+
+    Raises `WrongUse` for what is not one query; whatever it changed in memory is gone afterwards.
+    """
+    sql = only_query(connection, query.sql) if limits.has("statements") else query.sql
+    connection.execute("begin transaction read only" if limits.has("statements") else "begin")
+    try:
+        found = connection.execute(f"explain {sql}" if query.is_plan else sql, query.parameters)
+        yield found.to_arrow_reader(BATCH_ROWS)
+    finally:
+        with suppress(duckdb.Error):
+            connection.execute("rollback")
+
+
+def only_query(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The text of the one query in *sql*. Raises `WrongUse` where it is anything else."""
+    statements = connection.extract_statements(sql)
+    kinds = [each.type.name for each in statements]
+    if len(kinds) != 1 or kinds[0] not in ASKS:
+        found = ", ".join(kinds).lower() or "nothing"
+        raise WrongUse(f"send one query (select, with, explain, describe, …); this is {found}")
+    return str(statements[0].query)

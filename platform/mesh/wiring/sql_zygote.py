@@ -1,0 +1,39 @@
+"""The program that workers of the SQL access point are forked from: formats, and no secret."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from mesh.ports.formats import FORMATS, Notes, encode
+from mesh.sql.zygote import serve
+
+__all__ = ["encoded"]
+
+
+def encoded(
+    form: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], offsets: Mapping[str, Any]
+) -> Iterator[bytes]:
+    """Rows in a format, with the offsets that they are true for."""
+    return encode(form, schema, batches, Notes(offsets=offsets))
+
+
+def warm_up() -> None:
+    """Have every format loaded: a worker can open no file, of Python's modules neither."""
+    at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    row = {"at": at, "amount": Decimal("1.50"), "list": [at], "text": "a"}
+    table = pa.Table.from_pylist([row])
+    for form in FORMATS:
+        for _ in encoded(form, table.schema, table.to_batches(), {}):
+            pass
+
+
+if __name__ == "__main__":
+    warm_up()
+    serve(socket.socket(fileno=int(sys.argv[1])), encoded)
