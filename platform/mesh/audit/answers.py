@@ -16,16 +16,12 @@ import pyarrow as pa
 
 from mesh.audit.entry import Entry, Message, unopened
 from mesh.audit.store import Log
-from mesh.backbone.avro import Decoder, project
-from mesh.backbone.wire import HEADER_BYTES, Unreadable
 from mesh.contract.model import Contract
-from mesh.contract.types import arrow_schema
 from mesh.errors import WrongUse
-from mesh.product.payloads import groups_in
+from mesh.product.rows import PLACE, RowReader
 
 __all__ = ["PLACE", "Answers", "Change", "Cut", "cut_at", "diff", "newest", "text_of"]
 
-PLACE = "_place"
 # How many entries of each partition's log count.
 Cut = Mapping[int, int]
 Row = Mapping[str, object]
@@ -108,7 +104,7 @@ class Answers:
     def __init__(
         self, contract: Contract, schema_of: Callable[[int], Mapping[str, object] | None]
     ) -> None:
-        self._contract, self._schema_of = contract, schema_of
+        self._reader = RowReader(contract, schema_of)
 
     def history(self, logs: Mapping[int, Log], key: bytes) -> Iterator[Change]:
         """Every message with *key*, in the order of its log."""
@@ -170,19 +166,7 @@ class Answers:
 
     def table(self, values: Sequence[bytes | None]) -> pa.Table:
         """The rows of those of *values* that are one, with their place."""
-        schema = arrow_schema(self._contract).append(pa.field(PLACE, pa.int64()))
-        tables = [schema.empty_table()]
-        found = pa.array(values, pa.binary())
-        for group in groups_in(pa.nulls(len(found), pa.binary()), found, {}):
-            written = self._schema_of(group.schema_id)
-            if written is None:
-                continue
-            decoded = Decoder(written).decode(group.values, skip=HEADER_BYTES)
-            places = group.places[decoded.good] if decoded.bad else group.places
-            rows = project(decoded.table, self._contract) if decoded.good else None
-            if rows is not None and not isinstance(rows, Unreadable):
-                tables.append(rows.append_column(PLACE, pa.array(places, pa.int64())))
-        return pa.concat_tables(tables).sort_by(PLACE)
+        return self._reader.rows(pa.array(values, pa.binary()))
 
 
 def latest(logs: Mapping[int, Log], cut: Cut) -> list[Message]:

@@ -25,9 +25,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from mesh.audit.follower import Followed
 from mesh.audit.note import LogKey
 from mesh.audit.origin import id_text
-from mesh.audit.reading import Place
 from mesh.audit.store import Log
 from mesh.audit.tiles import Tile
+from mesh.product.following import Place
 
 __all__ = ["Login", "MayRead", "Shelf", "audit_routes"]
 

@@ -15,13 +15,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from mesh.audit.note import SigningKey
 from mesh.audit.origin import LogName, topic_id
-from mesh.audit.reading import Place, columns_of, place_of, reader
+from mesh.audit.reading import columns_of
 from mesh.audit.store import Log
-from mesh.audit.topics import Found, Topics
 from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError, MeshError
 from mesh.product.fetch import fetch
+from mesh.product.following import Place, follower, place_of
+from mesh.product.public_topics import Found, Topics
 
 __all__ = ["Followed", "Follower"]
 
@@ -67,7 +68,7 @@ class Follower:
         self._folder, self._key, self._needs_salt, self._say = folder, key, needs_salt, say
         self._topics = Topics(endpoint, principal)
         self._trouble: KafkaError | None = None
-        self._consumer = reader(endpoint, principal, self._note)
+        self._consumer = follower(endpoint, principal, self._note)
         self.followed: dict[Place, Followed] = {}
         # By path, also those of topics that are gone or were made anew.
         self.logs: dict[str, Log] = {}

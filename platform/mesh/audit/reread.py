@@ -7,10 +7,11 @@ import time
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from mesh.audit.entry import Columns
-from mesh.audit.reading import Place, columns_of
+from mesh.audit.reading import columns_of
 from mesh.backbone.admin import kafka_error
 from mesh.errors import Unreachable
 from mesh.product.fetch import fetch
+from mesh.product.following import Place
 from mesh.product.readback import is_end
 
 __all__ = ["Reread", "bounds"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mesh.audit.answers import PLACE, Answers, text_of
+from mesh.audit.answers import Answers, text_of
 from mesh.audit.entry import Message, unopened
 from mesh.audit.findings import Fault
 from mesh.audit.recount import Piece
@@ -21,6 +21,7 @@ from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
 from mesh.errors import Unproven
 from mesh.product.duck import connect, quoted
+from mesh.product.rows import PLACE
 
 __all__ = ["PortRows"]
 

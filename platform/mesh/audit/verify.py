@@ -23,9 +23,9 @@ from mesh.audit.policies import Policy
 from mesh.audit.served import Served
 from mesh.audit.told import Port
 from mesh.audit.topic import POLL_S, Bench, Subject, check_topic
-from mesh.audit.topics import Found, Topics
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import Unproven
+from mesh.product.public_topics import Found, Topics
 from mesh.product.readback import read_back, reader
 
 __all__ = ["Sources", "Verdict", "verify"]

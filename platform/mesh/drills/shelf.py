@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from mesh.audit.door import audit_routes
 from mesh.audit.follower import Followed
 from mesh.audit.note import LogKey
-from mesh.audit.reading import Place
 from mesh.audit.served import Served
 from mesh.audit.store import Log
 from mesh.contract.audit import AUDIT_SERVICE
@@ -20,6 +19,7 @@ from mesh.errors import MeshError
 from mesh.home import Home
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import Server
+from mesh.product.following import Place
 
 __all__ = ["shelved"]
 

@@ -1,4 +1,4 @@
-"""Which topics there are to log, with the id that Kafka gave each.
+"""Which public topics there are, with the id that Kafka gave each.
 
 All public topics that the broker lets us see: what may be read is settled by rights, not here.
 """
