@@ -1,19 +1,49 @@
-"""Workers of the SQL access point for tests: copies of small tables, and one question at a time."""
+"""The SQL access point for tests, without Kafka: a worker alone, or its whole door over HTTP."""
 
 from __future__ import annotations
 
 import json
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
+from confluent_kafka import Message
 
+from mesh.backbone.endpoint import Principal
+from mesh.backbone.record import encoded
+from mesh.contract.types import avro_schema
+from mesh.control.tokens import issue_token, make_keys, public_key
 from mesh.errors import MeshError
+from mesh.home import Home
+from mesh.ports.serve import Server
+from mesh.sql.desk import Desk
 from mesh.sql.limits import Limits
 from mesh.sql.nursery import Nursery, Worker
+from mesh.sql.pool import Pool
 from mesh.sql.session import Copy
+from mesh.sql.shelf import Shelf
+from mesh.wiring.sql import sql_app
+from tests.strategies import contract_of, field_of
 
-__all__ = ["PROGRAM", "ask", "asked", "copy_of", "refused", "worker_of"]
+__all__ = [
+    "EVENTS",
+    "PROGRAM",
+    "SCHEMA",
+    "Access",
+    "ask",
+    "asked",
+    "copy_of",
+    "messages_of",
+    "opened_access",
+    "refused",
+    "worker_of",
+]
 
 PROGRAM = "mesh.wiring.sql_zygote"
 
@@ -61,3 +91,106 @@ def refused(worker: Worker, sql: str) -> str:
     except MeshError as error:
         return str(error)
     return ""
+
+
+EVENTS = contract_of(
+    field_of("id", required=True, key=1), field_of("n", "integer"), field_of("at", "timestamp")
+)
+SECRETS = replace(EVENTS, id="shop.secrets", topic="pub.sales.shop.secrets.v1")
+SCHEMA = avro_schema(EVENTS)
+TOPIC_ID = bytes(range(16))
+
+
+def messages_of(
+    pairs: Sequence[tuple[str, int | bytes | None]], *, partition: int = 0, first: int = 0
+) -> list[Message]:
+    """Messages of keys and numbers, at every second offset, since markers take some too."""
+    return [
+        Message(
+            topic=EVENTS.topic,
+            partition=partition,
+            offset=first + 2 * place,
+            key=key.encode(),
+            value=value_of(key, n),
+        )
+        for place, (key, n) in enumerate(pairs)
+    ]
+
+
+def value_of(key: str, n: int | bytes | None) -> bytes | None:
+    """The value of a message: a row, what is none, or a tombstone."""
+    if n is None or isinstance(n, bytes):
+        return n
+    return encoded(7, SCHEMA, {"id": key, "n": n, "at": None})
+
+
+@dataclass(kw_only=True)
+class Access:
+    """A SQL access point over HTTP, whose tables are fed by *put*."""
+
+    home: Home
+    desk: Desk
+    client: httpx.Client
+    granted: dict[str, frozenset[str]]
+    put: queue.Queue[list[Message]] = field(default_factory=queue.Queue)
+
+    def headers(self, who: str = "ada") -> dict[str, str]:
+        """Who asks."""
+        token = issue_token(self.home, Principal(name=who, secret=f"secret of {who}"), "sql")
+        return {"Authorization": f"Bearer {token}"}
+
+    def ask(self, sql: str, who: str = "ada", **more: Any) -> httpx.Response:
+        """The answer to a query."""
+        headers = {**self.headers(who), **more.pop("headers", {})}
+        return self.client.post("/sql", content=sql, headers=headers, **more)
+
+    def rows(self, sql: str, who: str = "ada") -> Any:
+        """The rows of a query."""
+        response = self.ask(sql, who)
+        assert response.status_code == 200, response.text
+        return response.json()["rows"]
+
+
+@contextmanager
+def opened_access(folder: Path, limits: Limits = Limits(), why_not: str = "") -> Iterator[Access]:  # noqa: B008 - frozen
+    """An access point with two ports, of which ada is granted one and grace both."""
+    home = Home.open(folder / "home")
+    names = ("ada", "grace", "mallory")
+    make_keys(home, [Principal(name=each, secret=f"secret of {each}") for each in names])
+    shelf = Shelf(folder / "sql", [EVENTS, SECRETS], {7: SCHEMA}.get)
+    for each in (EVENTS, SECRETS):
+        shelf.open(each.topic, TOPIC_ID)
+    shelf.has_looked = True
+    granted = {"ada": frozenset({EVENTS.id}), "grace": frozenset({EVENTS.id, SECRETS.id})}
+    stop = threading.Event()
+    with Nursery(PROGRAM) as nursery:
+        pool = Pool(nursery, limits)
+        desk = Desk(
+            shelf=shelf,
+            pool=pool,
+            granted=lambda who: granted.get(who, frozenset()),
+            why_not=why_not,
+        )
+        app = sql_app(desk, public_key(home), lambda: {"state": "running", "lag": 0})
+        server = Server(app, home, "sql", host="127.0.0.1", port=0)
+        server.start()
+        with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
+            access = Access(home=home, desk=desk, client=client, granted=granted)
+            keeper = threading.Thread(target=keep, args=(shelf, access.put, stop), daemon=True)
+            keeper.start()
+            try:
+                yield access
+            finally:
+                stop.set()
+                keeper.join()
+                server.stop()
+                pool.close()
+                shelf.close()
+
+
+def keep(shelf: Shelf, put: queue.Queue[list[Message]], stop: threading.Event) -> None:
+    """Do what the follower does, without Kafka."""
+    while not stop.is_set():
+        with suppress(queue.Empty):
+            shelf.tables[EVENTS.topic].take(put.get(timeout=0.01))
+        shelf.refresh()

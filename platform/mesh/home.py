@@ -5,6 +5,7 @@ public/                   what every process may read: the token issuer's public
 principals/NAME/secret    one secret a principal, mode 600
 access/                   the token issuer's private key and the secrets' verifiers
 audit/                    the change audit logs, and the key that signs them
+sql/                      the SQL access point's tables, and copies of them for its workers
 backbone/                 the embedded Kafka's and registry's data
 products/ID/              a product's internal storage, opened by its process only
 feeds/PORT/               what an operational system has sent, and what it could not

@@ -81,6 +81,7 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "access": "healthy",
         "catalogue": "healthy",
         "audit": "healthy",
+        "sql": "healthy",
         "joining": "healthy",
         "call-center": "healthy",
         "contracts": "healthy",

@@ -209,7 +209,7 @@ def test_secrets_and_tokens_are_in_no_log_no_run_file_and_no_command_line(
 
 
 def test_what_is_private_can_be_read_by_its_owner_only(mesh: Mesh):
-    folders = ("access", "audit", "principals", "run", "logs")
+    folders = ("access", "audit", "sql", "sql/tables", "sql/copies", "principals", "run", "logs")
     private = [mesh.home, *(mesh.home / name for name in folders)]
     private += mesh.home.glob("principals/*")
     private += mesh.home.glob("products/*")

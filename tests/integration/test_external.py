@@ -34,7 +34,7 @@ def start_in_vain(mesh: Mesh, **settings: str) -> str:
 def test_it_starts_is_fed_is_read_and_stops_and_the_kafka_stays(mesh: Mesh, backbone):
     mesh.run("up")
 
-    assert list(mesh.pids()) == ["access", "audit", "catalogue", "call-center"]
+    assert list(mesh.pids()) == ["access", "audit", "sql", "catalogue", "call-center"]
     mesh.run("feed", "call-center", "--calls", "200")
     wait_until(lambda: mesh.has_calls(200))
     assert len(mesh.run("read", "calls", "--limit", "5").splitlines()) == 6

@@ -24,6 +24,7 @@ SERVICES = [
     "registry",
     "access",
     "audit",
+    "sql",
     "catalogue",
     *sorted(load_project(ROOT).products),
 ]

@@ -8,48 +8,18 @@ from dataclasses import replace
 
 import duckdb
 import pytest
-from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.backbone.record import encoded
-from mesh.contract.types import avro_schema
 from mesh.errors import MeshError
 from mesh.sql import shelf as shelf_module
 from mesh.sql.shelf import Shelf, name_of
-from tests.strategies import contract_of, field_of
+from tests.sql import EVENTS, SCHEMA, messages_of
+from tests.strategies import field_of
 
-FIELDS = (
-    field_of("id", required=True, key=1),
-    field_of("n", "integer"),
-    field_of("at", "timestamp"),
-)
-EVENTS = contract_of(*FIELDS)
-STATE = replace(EVENTS, kind="state")
-SCHEMA = avro_schema(EVENTS)
 ID = bytes(range(16))
 # Key, and the number of its new row; None deletes it.
 said = st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 9)), max_size=12)
-
-
-def messages_of(pairs, *, partition=0, first=0):
-    """Messages as a topic has them, at every second offset, since markers take some too."""
-    return [
-        Message(
-            topic=EVENTS.topic,
-            partition=partition,
-            offset=first + 2 * place,
-            key=key.encode(),
-            value=value_of(key, n),
-        )
-        for place, (key, n) in enumerate(pairs)
-    ]
-
-
-def value_of(key, n):
-    if n is None or isinstance(n, bytes):
-        return n
-    return encoded(7, SCHEMA, {"id": key, "n": n, "at": None})
 
 
 def shelf_of(folder, contract=EVENTS):
@@ -123,7 +93,7 @@ def test_it_goes_on_at_its_offsets_and_begins_anew_for_another_topic_or_columns(
     assert (table.offsets, table.count()) == ({}, 0)
     again.close()
 
-    wider = shelf_of(tmp_path, replace(EVENTS, fields=(*FIELDS, field_of("more"))))
+    wider = shelf_of(tmp_path, replace(EVENTS, fields=(*EVENTS.fields, field_of("more"))))
     table = wider.open(EVENTS.topic, bytes(16))
     assert (table.offsets, table.count()) == ({}, 0)
     wider.close()

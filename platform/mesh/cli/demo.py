@@ -21,6 +21,7 @@ from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.demo_ladder import look_at_the_ladder
 from mesh.cli.demo_lineage import compare_lineage
 from mesh.cli.demo_quarantine import break_a_message
+from mesh.cli.demo_sql import SQL, ask_three_domains
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
 from mesh.cli.read import fetch_rows, find_port
@@ -185,11 +186,7 @@ KILL = Step(
     act=kill,
 )
 STEPS = (
-    Step(
-        title="Check the products against the policies",
-        command="mesh product validate",
-        act=validate,
-    ),
+    Step(title="Check the products by the policies", command="mesh product validate", act=validate),
     Step(
         title="Feed calls through Kafka into the call-center product",
         command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
@@ -221,6 +218,7 @@ STEPS = (
         command=f"mesh feed contracts --records {RECORDS} --seed {SEED}",
         act=ask_the_ring,
     ),
+    Step(title="Ask three domains in one SQL query", command=SQL, act=ask_three_domains),
     Step(
         title="Register a product in the catalogue, as its owner and as a stranger",
         command="mesh register products/call_center --as grace",

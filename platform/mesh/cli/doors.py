@@ -12,7 +12,7 @@ import httpx
 
 from mesh.errors import MeshError, Refused, SettingsError, Unreachable, WrongUse
 
-__all__ = ["FORMATS", "answer", "download"]
+__all__ = ["FORMATS", "answer", "answer_with_headers", "download", "form_for", "receive"]
 
 FORMATS = ("json", "csv", "arrow", "parquet")
 BINARY = ("arrow", "parquet")
@@ -21,15 +21,23 @@ TIMEOUT_S = 30
 
 def answer(method: str, url: str, **arguments: object) -> Mapping[str, object]:
     """The JSON of a door's answer; an error of our tree where it is none."""
+    return answer_with_headers(method, url, **arguments)[0]
+
+
+def answer_with_headers(
+    method: str, url: str, **arguments: object
+) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    """The JSON of a door's answer, and what goes with it."""
+    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
     try:
-        response = httpx.request(method, url, timeout=TIMEOUT_S, trust_env=False, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
+        response = httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
         document: Mapping[str, object] = response.json()
     except httpx.HTTPError as error:
         raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
     except ValueError as error:
         raise MeshError(f"{url} did not answer with JSON") from error
     if response.is_success:
-        return document
+        return document, response.headers
     raise refusal(url, response.status_code, document.get("detail"))
 
 
@@ -45,15 +53,26 @@ def download(
 
     Without *form*, the name of the file says the format. Raises `WrongUse` where it does not.
     """
+    request = {
+        "params": [*params, ("format", form_for(form, out))],
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
+    receive("GET", url, request, out)
+
+
+def form_for(form: str | None, out: Path | None) -> str:
+    """The format that is asked for, by name or by the file's. Raises `WrongUse` for none."""
     form = form or form_of(out)
     if out is None and form in BINARY:
         raise WrongUse(f"{form} is nothing to look at: say where to with --out FILE")
-    request = {
-        "params": [*params, ("format", form)],
-        "headers": {"Authorization": f"Bearer {token}"},
-    }
+    return form
+
+
+def receive(method: str, url: str, request: Mapping[str, object], out: Path | None) -> None:
+    """Write what a door answers to a file, whole or not at all, or to standard output."""
+    request = {"timeout": TIMEOUT_S, "trust_env": False, **request}
     try:
-        with httpx.stream("GET", url, timeout=TIMEOUT_S, trust_env=False, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
+        with httpx.stream(method, url, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
             if not response.is_success:
                 response.read()
                 raise refusal(url, response.status_code, detail_of(response))

@@ -33,6 +33,7 @@ COMMANDS = {
     "resume": "mesh.cli.pause:resume",
     "keyring": "mesh.cli.keyring:keyring",
     "audit": "mesh.cli.audit:audit",
+    "sql": "mesh.cli.sql:sql",
     "run": "mesh.cli.run:run",
     "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",

@@ -51,7 +51,7 @@ def run(app: App, product: str, *, standby: bool) -> None:
 
 
 @click.command(hidden=True)
-@click.argument("service", type=click.Choice(["access", "audit"]))
+@click.argument("service", type=click.Choice(["access", "audit", "sql"]))
 @click.pass_obj
 def serve(app: App, service: str) -> None:
     """Run one SERVICE of the platform in the foreground."""
@@ -59,6 +59,11 @@ def serve(app: App, service: str) -> None:
         from mesh.wiring.audit import run_audit
 
         run_audit(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
+        return
+    if service == "sql":
+        from mesh.wiring.sql import run_sql
+
+        run_sql(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
         return
     from mesh.control.access import access_app
     from mesh.ports.serve import Server

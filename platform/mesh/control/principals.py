@@ -13,6 +13,7 @@ from mesh.contract.audit import AUDIT, ERASER
 from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
+from mesh.contract.sql import SQL
 from mesh.errors import SettingsError
 from mesh.product.feed import feed_topic
 from mesh.product.plan import inputs_of, position_topic, rejected_topic_of, retry_topic_of
@@ -24,6 +25,7 @@ __all__ = [
     "principals_of",
     "reading",
     "rights_of",
+    "sql_rights",
     "writing",
 ]
 
@@ -40,7 +42,7 @@ def principals_of(project: Project) -> tuple[str, ...]:
         "product": set(project.products),
         "system": set(project.systems),
         "person": set(project.people),
-        "service": {REGISTRAR, CATALOGUE, AUDIT, ERASER},
+        "service": {REGISTRAR, CATALOGUE, AUDIT, ERASER, SQL},
     }
     seen: dict[str, str] = {}
     for kind, names in kinds.items():
@@ -123,6 +125,13 @@ def audit_rights(topics: Iterable[str]) -> Iterator[Right]:
         if topic.startswith("pub."):
             yield from reading(AUDIT, topic)
             yield Right(principal=AUDIT, operation="DESCRIBE_CONFIGS", kind="topic", name=topic)
+
+
+def sql_rights(topics: Iterable[str]) -> Iterator[Right]:
+    """The SQL access point reads what products publish, and writes nothing."""
+    for topic in topics:
+        if topic.startswith("pub.") and not topic.startswith("pub.mesh."):
+            yield from reading(SQL, topic)
 
 
 def reading(principal: str, topic: str) -> Iterator[Right]:

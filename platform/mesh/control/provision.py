@@ -28,6 +28,7 @@ from mesh.control.principals import (
     audit_rights,
     principals_of,
     rights_of,
+    sql_rights,
 )
 from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
@@ -118,8 +119,9 @@ def all_rights(
     project: Project, described: Mapping[str, str], topics: Iterable[Topic]
 ) -> frozenset[Right]:
     """Every right that the project's and the mesh's own principals have."""
+    names = [each.name for each in topics]
     return rights_of(project).union(
-        catalogue_rights(described, project.people), audit_rights(each.name for each in topics)
+        catalogue_rights(described, project.people), audit_rights(names), sql_rights(names)
     )
 
 

@@ -115,7 +115,7 @@ class Follower:
                 self._restart(topic, f"the topic has offsets {low} to {high} of [{partition}]")
                 return
         for place, (low, high) in marks.items():
-            begin = table.offsets.get(place[1], low)
+            begin = table.offsets.setdefault(place[1], low)
             self._nexts[place], self._ends[place] = begin, high
             self._consumer.incremental_assign([TopicPartition(*place, begin)])
             self._followed.add(place)

@@ -75,8 +75,8 @@ def answer(
 
 
 def reason_of(error: Exception) -> str:
-    """What to tell whoever asked."""
-    text = str(error).strip() or type(error).__name__
+    """What to tell whoever asked, in one line: where in the query, they see themselves."""
+    text = " ".join(str(error).partition("\nLINE ")[0].split()) or type(error).__name__
     if isinstance(error, MemoryError) or "Out of Memory" in text or "std::bad_alloc" in text:
         return "the query needs more memory than a query may have: ask for less at once"
     return text

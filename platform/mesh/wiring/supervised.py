@@ -16,6 +16,7 @@ from mesh.backbone.process import Command
 from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.catalogue import SERVICE
 from mesh.contract.project import Project, load_project
+from mesh.contract.sql import SQL_SERVICE
 from mesh.control.provision import provision
 from mesh.control.running import LOCK
 from mesh.control.service import Service
@@ -155,13 +156,13 @@ def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: 
 
 
 def start_products(supervisor: Supervisor, project: Project, settings: Settings) -> None:
-    """Start the access service, the audit service, the catalogue and every product."""
+    """Start the services of the platform, the catalogue and every product."""
     if supervisor.should_stop:
         return
     home = supervisor.home
     own: list[tuple[str, str, tuple[str, ...]]]
     own = [("access", "service", ("mesh", "serve", "access"))]
-    own += [(AUDIT_SERVICE, "service", ("mesh", "serve", AUDIT_SERVICE))]
+    own += [(each, "service", ("mesh", "serve", each)) for each in (AUDIT_SERVICE, SQL_SERVICE)]
     own += [(SERVICE, "service", ("catalog",))] if has_catalogue() else []
     own += [(name, "product", ("mesh", "run", name)) for name in sorted(project.products)]
     services = [

@@ -1,0 +1,110 @@
+"""The SQL access point's process, wired: tables, workers and HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from fastapi import FastAPI
+
+from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.backbone.registry import Registry
+from mesh.contract.project import Project
+from mesh.contract.sql import SQL, SQL_SERVICE
+from mesh.control.tokens import check_token, public_key
+from mesh.errors import MeshError, Refused
+from mesh.home import Home, locked
+from mesh.ports.refusals import NotKnown, answer_error
+from mesh.ports.serve import Server
+from mesh.settings import Settings
+from mesh.sql.desk import Desk
+from mesh.sql.follower import Follower
+from mesh.sql.limits import Limits, missing
+from mesh.sql.nursery import Nursery
+from mesh.sql.pool import Pool
+from mesh.sql.shelf import Shelf
+from mesh.wiring.sql_door import sql_routes
+
+__all__ = ["grants_of", "run_sql", "sql_app"]
+
+ZYGOTE = "mesh.wiring.sql_zygote"
+
+
+def run_sql(
+    settings: Settings,
+    home: Home,
+    project: Project,
+    *,
+    log: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    """Answer SQL until *stop* is set.
+
+    Raises `AlreadyRunning` where another does on this state folder.
+    """
+    folder = home.folder(SQL_SERVICE)
+    contracts = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
+    with locked(folder / "lock", "the SQL access point"):
+        endpoint = find_endpoint(settings, home)
+        principal = Principal(name=SQL, secret=home.secret(SQL))
+        with Registry(endpoint) as registry, Nursery(ZYGOTE) as nursery:
+            shelf = Shelf(folder, [each for each in contracts if each.is_streamed], registry.schema)
+            pool = Pool(nursery, Limits())
+            follower = Follower(endpoint, principal, shelf, log)
+            desk = Desk(shelf=shelf, pool=pool, granted=grants_of(project), why_not=missing())
+            app = sql_app(desk, public_key(home), lambda: status_of(desk, follower))
+            host, port = settings.http_host, settings.http_port
+            server = Server(app, home, SQL_SERVICE, host=host, port=port)
+            server.start()
+            log(f"the SQL access point listens at {server.address}")
+            if desk.why_not:
+                log(f"SQL is not answered here: {desk.why_not}")
+            try:
+                follower.run(stop)
+            finally:
+                server.stop()
+                pool.close()
+                follower.close()
+                shelf.close()
+
+
+def sql_app(desk: Desk, token_key: str, status: Callable[[], Mapping[str, object]]) -> FastAPI:
+    """The door of *desk*, for those whose tokens *token_key* proves."""
+    app = FastAPI(title="mesh sql", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_exception_handler(MeshError, answer_error)
+
+    def who(token: str) -> str:
+        try:
+            return check_token(token, token_key, SQL_SERVICE)
+        except Refused as error:
+            raise NotKnown(str(error)) from error
+
+    app.include_router(sql_routes(desk, who, status))
+    return app
+
+
+def grants_of(project: Project) -> Callable[[str], frozenset[str]]:
+    """Which contracts a principal may read: those that it was granted, and its own."""
+    readers = {
+        each.id: frozenset({*project.readers_of(each), each.product})
+        for each in project.contracts.values()
+    }
+
+    def granted(principal: str) -> frozenset[str]:
+        return frozenset(id_ for id_, names in readers.items() if principal in names)
+
+    return granted
+
+
+def status_of(desk: Desk, follower: Follower) -> Mapping[str, object]:
+    """What the service says of itself."""
+    return {
+        "name": SQL_SERVICE,
+        "kind": "service",
+        "state": "waiting" if follower.reason else "running",
+        "rows": {"tables": len(desk.shelf.tables)},
+        "lag": follower.lag,
+        "queries": desk.counts["answered"],
+        "running": desk.pool.running,
+        "reason": follower.reason or desk.why_not,
+    }
