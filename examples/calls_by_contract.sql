@@ -1,5 +1,5 @@
 -- Which contracts called most about invoices: each call belongs to the contract that had its
--- number at that moment, whoever has it now.
+-- number at that moment.
 with call as (
     select link.to_id as contract_number
     from customer_service.call_center.calls as call

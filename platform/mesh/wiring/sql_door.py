@@ -134,6 +134,8 @@ def respond(asked: Asked, answer: Answer) -> Response:
     offsets = json.dumps(answer.offsets, separators=(",", ":"))
     if len(offsets) <= LONGEST_HEADER:
         headers["Mesh-Offsets"] = offsets
+    if answer.cache == "hit":
+        return Response(b"".join(answer.pieces), headers=headers, media_type=FORMATS[asked.format])
     return Streamed(
         answer.pieces,
         answer.close,
