@@ -91,6 +91,16 @@ def test_newer_copies_are_asked_by_a_new_worker(pool, tmp_path):
 
 
 @needs_limits
+def test_a_worker_that_died_while_nobody_asked_costs_no_query(pool, nursery, tmp_path):
+    copies = [copy_of(tmp_path)]
+    first = Asking(pool, copies, "select 1").end()
+    psutil.Process(first.run.worker.pid).parent().kill()
+    wait_until(lambda: not first.run.worker.is_there())
+
+    assert Asking(pool, copies, "select 2").end().answer == [[2]]
+
+
+@needs_limits
 def test_the_second_query_of_a_principal_waits_and_that_of_another_does_not(pool, tmp_path):
     copies = [copy_of(tmp_path)]
     monster = Asking(pool, copies, LONG, id_="monster")

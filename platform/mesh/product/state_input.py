@@ -19,7 +19,7 @@ from mesh.contract.types import arrow_schema, duckdb_columns
 from mesh.product.duck import quoted
 from mesh.product.transform import CAUSE
 
-__all__ = ["apply_state", "canonical_keys", "key_casts", "names_no_row"]
+__all__ = ["apply_state", "canonical_keys", "key_casts", "names_no_row", "put_batch"]
 
 
 def apply_state(

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from mesh.contract.sql import NOWHERE
 from mesh.contract.types import duckdb_columns
 from mesh.errors import MeshError, WrongUse
 from mesh.sql.cache import Cache, is_repeatable
@@ -74,7 +75,7 @@ class Desk:
         Raises `WrongUse` where the query has none, `MeshError` where it has none now.
         """
         if self.why_not:
-            raise MeshError(f"SQL is not answered here: {self.why_not}")
+            raise MeshError(f"{NOWHERE}: {self.why_not}")
         shown = self._shown(asked.principal)
         is_kept = not asked.is_plan and is_repeatable(asked.sql)
         kept = self.cache.find(key_of(asked, shown)) if is_kept else None

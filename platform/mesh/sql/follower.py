@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.errors import MeshError
+from mesh.errors import MeshError, StorageError
 from mesh.product.fetch import fetch
 from mesh.product.following import Place, follower, place_of
 from mesh.product.public_topics import Found, Topics
@@ -142,9 +142,12 @@ class Follower:
             now = self._topics.described(sorted(batches))
             for topic, batch in batches.items():
                 self._take(topic, batch, now.get(topic))
-        except MeshError:
+        except MeshError as error:
             for topic in batches:
                 self._leave(topic)
+                if isinstance(error, StorageError):
+                    # DuckDB may have shut the file: the next look opens it anew.
+                    self._shelf.drop(topic)
             raise
 
     def _take(self, topic: str, batch: list[Message], found: Found | None) -> None:

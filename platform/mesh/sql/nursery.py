@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -74,6 +75,10 @@ class Worker:
             return True
         reason = document_of(frame[1])["reason"] if frame else self._why()
         raise MeshError(str(reason))
+
+    def is_there(self) -> bool:
+        """Whether it still waits for a query: it says nothing unasked, so what comes is its end."""
+        return not select.select([self._channel], [], [], 0)[0]
 
     def end(self, reason: str = "") -> int:
         """Kill it, if it still runs; how it ended."""

@@ -139,7 +139,7 @@ class Pool:
         """The principal's worker, a new one where there is none with these copies."""
         with self._turns:
             worker = self._idle.pop(principal, None)
-        if worker is not None and worker.copies == tuple(copies):
+        if worker is not None and worker.copies == tuple(copies) and worker.is_there():
             return worker
         if worker is not None:
             worker.close()

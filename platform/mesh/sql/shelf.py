@@ -118,7 +118,6 @@ class Shelf:
     def refresh(self) -> None:
         """Make the copies that are due. Raises `StorageError` where there is no room."""
         now = time.monotonic()
-        made = []
         for table in self.tables.values():
             id_ = table.contract.id
             asked, shown = self._asked.get(id_), self._shown.get(id_)
@@ -127,14 +126,18 @@ class Shelf:
             elif not shown or (
                 shown[-1].changes != table.changes and now - shown[-1].at >= EVERY_S
             ):
-                made.append(self._copy(table))
+                self._show(self._copy(table))
         with self._news:
-            for each in made:
-                self._shown.setdefault(each.contract.id, []).append(each)
-                for old in self._shown[each.contract.id][:-KEPT_COPIES]:
-                    old.copy.path.unlink(missing_ok=True)
-                del self._shown[each.contract.id][:-KEPT_COPIES]
             self._news.notify_all()
+
+    def _show(self, made: Shown) -> None:
+        """Have a copy taken for the newest, and remove those that nobody opens any more."""
+        with self._news:
+            shown = self._shown.setdefault(made.contract.id, [])
+            shown.append(made)
+            for old in shown[:-KEPT_COPIES]:
+                old.copy.path.unlink(missing_ok=True)
+            del shown[:-KEPT_COPIES]
 
     def forget(self, id_: str) -> None:
         """Remove the copies of a port; whoever asks for it again waits for a new one."""

@@ -16,10 +16,9 @@ from confluent_kafka import Message
 
 from mesh.backbone.keys import is_text
 from mesh.contract.model import Contract
-from mesh.contract.types import duckdb_columns
 from mesh.product.duck import ORIGIN, batch_error, columns_of, quoted, storage_error, transaction
 from mesh.product.rows import PLACE, RowReader
-from mesh.product.state_input import apply_state, key_casts
+from mesh.product.state_input import put_batch
 from mesh.product.transform import CAUSE
 from mesh.sql.session import ROWS
 
@@ -106,36 +105,24 @@ class Table:
         self.changes += 1
 
     def _apply(self, rows: pa.Table, tombstones: pa.Table) -> None:
-        """Bring the rows up to a batch."""
-        if self.contract.kind == "state":
-            apply_state(
-                self._connection, self._rows, self.contract, rows=rows, tombstones=tombstones
-            )
-            return
+        """Bring the rows up to a batch: of state the last row a key, of events every row."""
+        names = [quoted(each.name) for each in self.contract.key_fields]
+        same = " and ".join(f"t.{key} = k.{key}" for key in names)
+        is_state, is_last = self.contract.kind == "state", ""
+        if is_state or tombstones.num_rows:
+            # Of events, only what a tombstone names goes, and only if it came before.
+            last = rows if is_state else rows.slice(0, 0)
+            put_batch(self._connection, self.contract, rows=last, tombstones=tombstones)
+            self._connection.execute(f"delete from {self._rows} t using _last k where {same}")
+            is_last = f"where not exists (from _last k where {same} and k.{CAUSE} > t.{CAUSE})"
         self._connection.register("_arrived", rows)
-        self._connection.register("_tombstones", tombstones)
-        keys = [quoted(each.name) for each in self.contract.key_fields]
-        same = " and ".join(f"t.{key} = g.{key}" for key in keys)
         try:
-            if tombstones.num_rows:
-                self._connection.execute(
-                    f"create or replace temp table _gone as select {', '.join(keys)},"
-                    f" max({CAUSE}) as {CAUSE} from (select {key_casts(self.contract)},"
-                    f" t.{CAUSE} from _tombstones t) group by all"
-                )
-                self._connection.execute(f"delete from {self._rows} t using _gone g where {same}")
-            later = (
-                f"where not exists (from _gone g where {same} and g.{CAUSE} > t.{CAUSE})"
-                if tombstones.num_rows
-                else ""
-            )
             self._connection.execute(
                 f"insert into {self._rows} by name"
-                f" select t.* exclude ({CAUSE}) from {typed(rows, self.contract)} t {later}"
+                f" select t.* exclude ({CAUSE}) from _arrived t {is_last}"
             )
         finally:
             self._connection.unregister("_arrived")
-            self._connection.unregister("_tombstones")
 
     def _note(self, offsets: Mapping[int, int]) -> None:
         """Keep the offsets that come next, in the open transaction."""
@@ -166,16 +153,6 @@ class Table:
     def count(self) -> int:
         """How many rows it has."""
         return int(self._connection.execute(f"select count(*) from {self._rows}").fetchall()[0][0])
-
-
-def typed(rows: pa.Table, contract: Contract) -> str:
-    """SQL: the registered rows, in the types of the table."""
-    types = dict(duckdb_columns(contract))
-    casts = ", ".join(
-        f"cast({quoted(each)} as {types[each]}) as {quoted(each)}" if each in types else each
-        for each in rows.column_names
-    )
-    return f"(select {casts} from _arrived)"
 
 
 def with_origins(
