@@ -69,7 +69,7 @@ def openings(folder: Path) -> Iterator[Callable[..., Product]]:
     def open_(keep: str, retention: timedelta | None = 30 * DAY) -> Product:
         plan = plan_product(load_project(ROOT), "call-center")
         source = replace(plan.inputs[0], keep=keep)
-        (output,) = plan.events
+        output = plan.events[0]
         ms = None if retention is None else int(retention.total_seconds() * 1000)
         port = replace(output.port, contract=replace(output.contract, retention_ms=ms))
         output = replace(output, source=source, port=port)

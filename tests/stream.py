@@ -22,6 +22,7 @@ from mesh.testing import Workbench
 PRODUCT = "call-center"
 STAGING = "call-center.finished-calls"
 CALLS = "call-center.calls"
+MASKED = "call-center.calls-masked"
 
 
 class FaultyRelay(Relay):
@@ -123,11 +124,13 @@ def quality(bench: Workbench) -> Counter[str]:
 
 
 def assert_each_once(bench: Workbench, many: int) -> None:
-    """The storage and the topic hold the first *many* calls, each once."""
+    """The storage and both topics hold the first *many* calls, each once."""
     expected = ids_of(calls(many))
 
     assert published_ids(bench) == expected
     assert stored_ids(bench) == expected
+    assert keys_of(bench.messages(bench.contract(MASKED).topic)) == expected
+    assert stored_ids(bench, table="calls_masked") == expected
     assert stored_ids(bench, "input", "finished_calls") == expected
 
 

@@ -3,7 +3,8 @@
 version                   the format of this folder
 public/                   what every process may read: the token issuer's public key
 principals/NAME/secret    one secret a principal, mode 600
-access/                   the token issuer's private key and the secrets' verifiers
+principals/NAME/mask-key  of a product that hashes: the key of the mesh, the same for all
+access/                   the token issuer's private key, the secrets' verifiers, the mask key
 audit/                    the change audit logs, and the key that signs them
 sql/                      the SQL access point's tables, and copies of them for its workers
 backbone/                 the embedded Kafka's and registry's data
@@ -20,7 +21,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +34,7 @@ __all__ = ["FORMAT", "Home", "locked", "write_private"]
 # Raised whenever an older mesh could not use a folder that a newer one has written.
 FORMAT = 1
 LOCK_TRIES = 5
+MASK_KEY = "mask-key"
 
 
 class Home:
@@ -127,6 +129,26 @@ class Home:
             self.folder("principals", principal)
             write_private(path, secrets.token_urlsafe(32) + "\n")
         return self.secret(principal)
+
+    def mask_key(self, product: str) -> bytes:
+        """The key by which *product* hashes; `SettingsError` if this folder has none."""
+        path = self.secret_path(product).with_name(MASK_KEY)
+        try:
+            return path.read_text().strip().encode()
+        except OSError as error:
+            raise SettingsError(
+                f"{product} hashes personal fields, and there is no key in {path}: `mesh up` makes "
+                "it; where the mesh is elsewhere, bring that of its state folder along"
+            ) from error
+
+    def make_mask_key(self, products: Iterable[str]) -> None:
+        """Give each of *products* the one key of the mesh, made with 256 random bits."""
+        path = self.access / MASK_KEY
+        for product in products:
+            if not path.exists():
+                write_private(path, secrets.token_urlsafe(32) + "\n")
+            self.folder("principals", product)
+            write_private(self.secret_path(product).with_name(MASK_KEY), path.read_text())
 
     def write_run(self, name: str, document: Mapping[str, object]) -> None:
         """Replace a JSON document in `run/` at once, so that a reader never sees half of it."""

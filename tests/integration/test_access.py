@@ -123,6 +123,18 @@ def test_a_person_without_a_grant_is_told_in_one_line(mesh: Mesh):
     assert "mallory is not granted calls" in done.stderr
 
 
+def test_who_is_granted_the_masked_port_alone_reads_that_and_no_number(mesh: Mesh):
+    whole = json.loads(mesh.run("read", "calls", "--all", "--json", "--as", "ada"))
+    masked = json.loads(mesh.run("read", "calls-masked", "--all", "--json", "--as", "hedy"))
+
+    numbers, hashes = ({row[1] for row in each["rows"]} for each in (whole, masked))
+    assert {row[0] for row in masked["rows"]} == {row[0] for row in whole["rows"]}
+    assert len(hashes) == len(numbers) > 1
+    assert [each for each in numbers if each in json.dumps(masked)] == []
+    assert set(whole["columns"]) - set(masked["columns"]) == {"reason"}
+    assert "hedy is not granted calls" in mesh.result("read", "calls", "--as", "hedy").stderr
+
+
 def test_a_port_that_is_not_there_is_refused_as_one_that_is_not_granted(mesh: Mesh):
     mallory = mesh.run("token", "--as", "mallory").strip()
     there, absent = (ask(mesh, mallory, f"/ports/{name}/rows") for name in ("calls", "salaries"))

@@ -109,7 +109,7 @@ def test_a_paused_product_rests_through_a_kill_and_goes_on_where_it_was(mesh: Me
     status = wait_until(lambda: is_paused(mesh))
     assert "by grace at 20" in status["reason"]
     wait_until(lambda: mesh.service("call-center")["lag"] >= 50)
-    assert mesh.service("call-center")["rows"] == {"calls": 100}
+    assert mesh.service("call-center")["rows"]["calls"] == 100
     assert (
         len(json.loads(mesh.run("read", "calls", "--all", "--json", "--as", "ada"))["rows"]) == 100
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mesh.errors import Refused
+from mesh.product.readback import read_back
 from mesh.testing import open_workbench
 from tests.stream import (
+    CALLS,
+    MASKED,
     PRODUCT,
     calls,
     ids_of,
@@ -33,9 +38,10 @@ def tombstone(call_id: str) -> dict[str, object]:
     return {"key": call_id.encode(), "value": None}
 
 
-def said(bench, call_id: str) -> list[bool]:
+def said(bench, call_id: str, port: str = CALLS) -> list[bool]:
     """Of each message on the output topic about a call, in order, whether it holds a row."""
-    about = [each for each in published(bench) if each.key() == call_id.encode()]
+    messages = bench.messages(bench.contract(port).topic)
+    about = [each for each in messages if each.key() == call_id.encode()]
     return [each.value() is not None for each in about]
 
 
@@ -130,3 +136,32 @@ def test_a_storage_that_is_rebuilt_has_erased_what_was_erased(bench):
     assert set(others) <= set(stored)
     assert erased not in stored
     assert said(bench, erased) == [True, False]
+
+
+def test_a_masked_port_has_the_same_rows_but_no_number_and_erases_them_too(bench):
+    table = calls(5, 60)
+    erased, *others = ids_of(table)
+    bench.feed(PRODUCT, table)
+    bench.send(PRODUCT, [tombstone(erased)])
+    run(bench, 6)
+    rows = {str(row["call_id"]): row for row in bench.rows(PRODUCT, "calls_masked")}
+    bench.home.storage(PRODUCT).unlink()
+    run(bench, 0)
+
+    assert rows == {str(row["call_id"]): row for row in bench.rows(PRODUCT, "calls_masked")}
+    assert sorted(rows) == stored_ids(bench)
+    assert said(bench, erased, MASKED) == [True, False]
+    assert all(said(bench, each, MASKED) == [True] for each in others)
+    values = b"".join(e.value() or b"" for e in bench.messages(bench.contract(MASKED).topic))
+    assert b"billing" in values
+    assert [each for each in table["phone_number"].to_pylist() if each.encode() in values] == []
+
+
+def test_kafka_refuses_the_other_port_to_whoever_is_granted_the_masked_one(bench):
+    bench.feed(PRODUCT, calls(1, 70))
+    run(bench, 1)
+    read = partial(read_back, bench.backbone.endpoint, bench.principal("hedy"))
+
+    assert [each for chunk in read(bench.contract(MASKED).topic) for each in chunk]
+    with pytest.raises(Refused):
+        next(read(bench.contract(CALLS).topic))

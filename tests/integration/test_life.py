@@ -65,7 +65,7 @@ def test_status_as_json_has_the_shape_that_is_promised(running: Mesh):
         assert psutil.pid_exists(each["pid"])
     product = next(each for each in document["services"] if each["name"] == "call-center")
     assert product["kind"] == "product"
-    assert product["rows"] == {"calls": 100}
+    assert product["rows"]["calls"] == 100
     assert product["lag"] == 0
     assert product["rejected"] == 0
     assert 0 <= product["freshness_s"] < 60

@@ -89,7 +89,7 @@ def test_a_query_that_leaves_a_field_out_is_unknown(tmp_path: Path) -> None:
 def test_a_port_made_of_what_nobody_offers_yet_is_unknown() -> None:
     project = shipped().project
     product = project.product("call-center")
-    (port,) = product.outputs
+    port = product.outputs[0]
     alone = replace(product, contracts=(port.contract,))
     project = replace(project, products={"call-center": alone})
     columns = columns_of(project, port.contract)

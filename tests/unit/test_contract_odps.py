@@ -42,8 +42,9 @@ def test_a_product_is_read_with_its_ports(root):
     assert [(p.name, p.contract_id, p.system, p.keep) for p in product.inputs] == [
         ("finished-calls", "call-center.finished-calls", "telephony", "all")
     ]
-    assert [(p.name, p.sql_path.name) for p in product.outputs] == [("calls", "calls.sql")]
-    assert len(product.contracts) == 2
+    outputs = [("calls", "calls.sql"), ("calls-masked", "calls.sql")]
+    assert [(p.name, p.sql_path.name) for p in product.outputs] == outputs
+    assert len(product.contracts) == 3
 
 
 # What is replaced in product.yaml, by what (@ stands on the line that must be named), the words.

@@ -15,9 +15,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from mesh.contract.project import load_project
 from mesh.product.plan import Plan, plan_product
+from tests.masked import mask_port
 from tests.repository import ROOT
 from tests.shipped import histories, play
-from tests.stats import CALLERS_KEYS, HEAVY, STATS, write_project
+from tests.stats import CALLERS, CALLERS_KEYS, HEAVY, PHONES, STATS, write_project
 
 SHIPPED = [
     product.id
@@ -84,6 +85,17 @@ def test_the_state_ports_of_the_tests_hold_too(product, memory, tmp_path):
     plan = plan_product(load_project(write_project(tmp_path / "project")), product)
 
     assert_each_input_met(plan, hold(plan, memory, 15))
+
+
+@pytest.mark.parametrize(
+    ("port", "how"), [(PHONES, ""), (CALLERS, ""), (PHONES, "omit"), (CALLERS, "hash")]
+)
+def test_a_masked_state_port_says_what_its_whole_query_says(port, how, memory, tmp_path):
+    mask_port(root := write_project(tmp_path / "project"), port, how)
+    plan = plan_product(load_project(root), port.partition(".")[0], lambda _: b"key")
+
+    assert len(plan.states) == 2
+    assert_each_input_met(plan, hold(plan, memory, 10))
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ SQL = MANY.format(
 def plan() -> Plan:
     """The call center, with a row for each second of a call."""
     found = plan_product(load_project(ROOT), "call-center")
-    (output,) = found.events
+    output = found.events[0]
     return replace(found, events=(replace(output, query=replace(output.query, sql=SQL)),))
 
 
@@ -138,7 +138,7 @@ def test_without_the_bound_nothing_is_parted(plan, made, monkeypatch):
 
 
 def test_too_much_of_one_message_by_several_ports_is_not_tried_for_ever(plan, made):
-    (output,) = plan.events
+    output = plan.events[0]
     twice = replace(plan, events=(output, output))
     made._plan = twice
 

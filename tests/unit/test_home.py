@@ -123,3 +123,17 @@ def test_a_lock_is_held_by_one_and_names_its_holder(home):
 def test_a_lock_in_a_folder_that_is_gone_says_so(home):
     with pytest.raises(SettingsError, match="cannot be written"), locked(home.run / "a" / "b", "x"):
         pass
+
+
+def test_the_key_that_hashes_is_one_and_private_and_each_product_that_needs_it_has_it(home):
+    home.make_mask_key(["call-center", "contracts"])
+    key = home.mask_key("call-center")
+    home.make_mask_key(["call-center", "billing"])
+
+    assert {home.mask_key(each) for each in ("call-center", "contracts", "billing")} == {key}
+    assert len(key) >= 43  # 256 bits
+    copies = [*home.path.glob("**/mask-key")]
+    assert {mode(each) for each in copies} == {"0o600"}
+    assert len(copies) == 4
+    with pytest.raises(SettingsError, match="mesh up"):
+        home.mask_key("key-ring")

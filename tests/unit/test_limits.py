@@ -30,7 +30,7 @@ def plan() -> Plan:
     """The call center, which keeps nothing of its input and its output for an hour."""
     found = plan_product(load_project(ROOT), "call-center")
     source = replace(found.inputs[0], keep="none")
-    (output,) = found.events
+    output = found.events[0]
     contract = replace(output.contract, retention_ms=3_600_000)
     output = replace(output, source=source, port=replace(output.port, contract=contract))
     return replace(found, inputs=(source,), events=(output,))

@@ -34,16 +34,18 @@ def faults(root) -> list[str]:
 def test_both_majors_are_ports_of_their_own(root):
     plan = plan_product(load_project(root), "call-center")
 
-    first, second = plan.outputs
+    first, _, second = plan.outputs
     assert [(each.port.name, each.contract.id) for each in plan.outputs] == [
         ("calls", CALLS),
+        ("calls-masked", f"{CALLS}-masked"),
         ("calls.v2", CALLS_V2),
     ]
     assert first.contract.topic.removesuffix("1") == second.contract.topic.removesuffix("2")
-    assert [each.port.sql_path.name for each in plan.outputs] == ["calls.sql", "calls.v2.sql"]
-    assert [name for schema, name, _ in plan.tables if schema == "main"] == ["calls", "calls_v2"]
-    assert len({each.contract.rejected_topic for each in plan.outputs}) == 2
-    assert len({each.contract.subject for each in plan.outputs}) == 2
+    assert [first.port.sql_path.name, second.port.sql_path.name] == ["calls.sql", "calls.v2.sql"]
+    tables = [name for schema, name, _ in plan.tables if schema == "main"]
+    assert tables == ["calls", "calls_masked", "calls_v2"]
+    assert len({each.contract.rejected_topic for each in plan.outputs}) == 3
+    assert len({each.contract.subject for each in plan.outputs}) == 3
 
 
 def test_a_reader_says_which_of_them_it_means(root):

@@ -23,11 +23,12 @@ def root(tmp_path):
 def test_a_plan_has_each_port_with_its_contract_topic_and_query():
     plan = plan_product(load_project(ROOT), "call-center")
 
-    (source,), (output,) = plan.inputs, plan.outputs
+    (source,), (output, masked) = plan.inputs, plan.outputs
     assert (source.name, source.contract.id) == ("finished_calls", "call-center.finished-calls")
     assert source.rejected_topic == ("priv.customer-service.call-center.finished-calls.rejected.v1")
     assert (output.contract.id, output.source) == ("call-center.calls", source)
-    assert plan.outputs_of(source) == (output,)
+    assert (masked.contract.id, masked.source) == ("call-center.calls-masked", source)
+    assert plan.outputs_of(source) == (output, masked)
     assert position_topic(plan.product) == "priv.customer-service.call-center.position.v1"
 
 
@@ -37,6 +38,7 @@ def test_a_storage_keeps_a_table_a_port():
     assert [(schema, contract.id) for schema, _, contract in plan.tables] == [
         ("input", "call-center.finished-calls"),
         ("main", "call-center.calls"),
+        ("main", "call-center.calls-masked"),
     ]
 
 

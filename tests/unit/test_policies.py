@@ -97,10 +97,10 @@ def test_a_field_called_as_an_identifier_is_asked_about(project):
 
 def test_a_relation_joins_identifiers_of_the_list(project):
     product = project.products["call-center"]
-    (first, second) = product.contracts
+    (first, *others) = product.contracts
     relation = {"property": "relation", "value": {"from": "phone-number", "to": "contract-nr"}}
     document = first.document | {"customProperties": [relation]}
-    product = replace(product, contracts=(replace(first, document=document), second))
+    product = replace(product, contracts=(replace(first, document=document), *others))
 
     (finding,) = check_product(product, project)
 

@@ -1,6 +1,6 @@
 """Our customProperties: what the standards have no field for. docs/contracts.md lists them.
 
-Each stands at one level: on a contract, on a property (a field), or on an input port.
+Each stands at one level: on a contract, on a property (a field), or on a port.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ __all__ = [
     "CONTRACT",
     "FIELD",
     "INPUT_PORT",
+    "OUTPUT_PORT",
     "choice",
     "custom_properties",
     "duration_ms",
@@ -29,7 +30,13 @@ CONTRACT = frozenset(
 )
 FIELD = frozenset({"identifier", "personal", "masked"})
 INPUT_PORT = frozenset({"system", "keep", "family"})
-_LEVELS = {"a contract": CONTRACT, "a field": FIELD, "an input port": INPUT_PORT}
+OUTPUT_PORT = frozenset({"maskedFrom", "access"})
+_LEVELS = {
+    "a contract": CONTRACT,
+    "a field": FIELD,
+    "an input port": INPUT_PORT,
+    "an output port": OUTPUT_PORT,
+}
 
 _RULE = "custom"
 _DURATION = re.compile(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mesh.contract.custom import FIELD, choice, custom_properties, flag, text
 from mesh.contract.field_type import FieldType, TypeProblem, parse_type
-from mesh.contract.model import Field
+from mesh.contract.model import Field, Masked
 from mesh.contract.names import is_snake, nearest, shown
 from mesh.contract.yamlfile import Node, Report
 
 __all__ = ["read_fields"]
 
 _RULE = "contract"
+_MASKED: dict[str, Masked] = {"hash": "hash", "mask": "mask", "omit": "omit"}
 _NO_KEY = ("list", "struct", "float32", "float64")  # no canonical text, so no message key
 
 
@@ -39,7 +40,7 @@ def _field(node: Node, name: str, position: int, report: Report) -> Field | None
         report.fault(node["name"], f"{shown(name)} is not snake_case", remedy, rule=_RULE)
     _check_physical_name(node, name, report)
     custom = custom_properties(node, FIELD, report)
-    choice(custom.get("masked"), ("masked", "hashed"), report)
+    masked = choice(custom.get("masked"), tuple(_MASKED), report)
     identifier = text(custom.get("identifier"), report, kebab=True)
     is_personal = flag(custom.get("personal"), report)
     type_ = _type(node, report)
@@ -56,6 +57,7 @@ def _field(node: Node, name: str, position: int, report: Report) -> Field | None
         identifier=identifier,
         is_personal=is_personal,
         classification=node["classification"].text or None,
+        masked=_MASKED.get(masked or ""),
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Contract",
     "Field",
     "InputPort",
+    "Masked",
     "OutputPort",
     "PortKind",
     "Product",
@@ -25,6 +26,7 @@ __all__ = [
 
 PortKind = Literal["event", "state", "batch"]
 Access = Literal["auto", "ask"]
+Masked = Literal["hash", "mask", "omit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of a port. *key_position* counts from 1 in the primary key, 0 outside it."""
+    """One column of a port. *key_position* counts from 1 in the primary key, 0 outside it.
+
+    *masked* is what a port has for it that is made from this one; there, how it was made.
+    """
 
     name: str
     type: FieldType
@@ -52,6 +57,7 @@ class Field:
     identifier: str | None = None
     is_personal: bool = False
     classification: str | None = None
+    masked: Masked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,8 @@ class Relation:
 class Contract:
     """What one port promises (ODCS 3.2.0), in the form that the rest of the mesh uses.
 
-    *topic* is the physical name; *retention_ms* is None where nothing is deleted by age.
+    *topic* is the physical name; *retention_ms* is None where nothing is deleted by age. Of a
+    masked port, *masked_from* is the contract that this one was made from.
     """
 
     id: str
@@ -97,6 +104,7 @@ class Contract:
     path: Path
     document: dict[str, object] = field(repr=False, compare=False)
     relation: Relation | None = None
+    masked_from: Contract | None = field(default=None, repr=False)
 
     @property
     def is_streamed(self) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mesh.contract.custom import INPUT_PORT, choice, custom_properties, how_long_kept, text
+from mesh.contract.masking import masked_contracts, origin_of
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.names import (
     is_email,
@@ -47,6 +48,8 @@ def load_product(folder: Path, *, needs_sql: bool = True) -> Product:
     root = read_yaml(folder / DESCRIPTOR).root
     report.faults += schema_faults(root.file, "odps-1.1.0")
     contracts = _contracts(folder, report)
+    contracts |= masked_contracts(root, contracts, report)
+    check_apart(contracts.values(), report)
     _check_head(root, folder, report)
     _check_management(root, report)
     product = Product(
@@ -81,7 +84,6 @@ def _contracts(folder: Path, report: Report) -> dict[str, Contract]:
         if path.name != expected:
             report.fault(place, f"the file of {contract.id}", f"call it {expected}", rule=_RULE)
         found[contract.id] = contract
-    check_apart(found.values(), report)
     return found
 
 
@@ -187,7 +189,7 @@ def _outputs(
     for node in named_ports(root["outputPorts"], report, by_version=True):
         name, given = node["name"].text, node["contractId"]
         port = port_of(root["id"].text, name, given.text)
-        sql_path = folder / f"{to_snake(port or name)}.sql"
+        sql_path = folder / f"{to_snake(origin_of(node) or port or name)}.sql"
         known = contracts.get(given.text)
         is_made = known is None or known.is_streamed
         if needs_sql and is_made and not sql_path.is_file():
@@ -198,7 +200,10 @@ def _outputs(
             remedy = f"write `contractId: {root['id'].text}.{name}`"
             report.fault(given, problem, remedy, rule=_RULE)
             continue
-        contract = _check_contract(given, contracts, report, visibility="pub")
+        if origin_of(node):
+            contract = known  # or what is wrong with it is said already
+        else:
+            contract = _check_contract(given, contracts, report, visibility="pub")
         if contract is None:
             continue
         if node["version"].is_given and node["version"].text != contract.version:

@@ -122,7 +122,9 @@ def names_identifiers(product: Product, project: Project) -> Iterator[Finding]:
     by_name = {to_snake(name): name for name in project.identifiers}
     for contract in product.contracts:
         for field in contract.fields:
-            if field.identifier is None and field.name in by_name:
+            # A masked port's field is no identifier any more.
+            is_made = contract.masked_from is not None and field.masked is not None
+            if field.identifier is None and field.name in by_name and not is_made:
                 yield warning(
                     "identifier-unmarked",
                     contract.path,

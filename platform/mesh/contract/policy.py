@@ -90,7 +90,8 @@ def warning(rule: str, path: Path, where: YamlPath, problem: str, remedy: str) -
 
 def place_of(contract: Contract, field: Field) -> YamlPath:
     """Where a field stands in its contract."""
-    return ("schema", 0, "properties", contract.fields.index(field))
+    names = [each.name for each in (contract.masked_from or contract).fields]
+    return ("schema", 0, "properties", names.index(field.name))
 
 
 def with_line(found: Finding) -> Finding:

@@ -34,6 +34,7 @@ from mesh.control.registrar import register, rejected_topics, require_compatible
 from mesh.control.tokens import make_keys
 from mesh.home import Home
 from mesh.product.feed import feed_topic
+from mesh.product.masked import is_hashed
 from mesh.product.plan import position_topic, rejected_topic_of, retry_topic_of
 
 __all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "topics_of"]
@@ -153,12 +154,14 @@ def rejected_of(name: TopicName) -> str:
 
 
 def make_secrets(project: Project, home: Home, joined: Mapping[str, str]) -> tuple[Principal, ...]:
-    """A secret for every principal, and the keys by which tokens are made and checked."""
+    """A secret for every principal, the keys of tokens, and the key by which products hash."""
     principals = tuple(
         Principal(name=name, secret=home.make_secret(name))
         for name in sorted({*principals_of(project), *joined})
     )
     make_keys(home, principals)
+    hashed = (each for each in project.contracts.values() if is_hashed(each))
+    home.make_mask_key(sorted({each.product for each in hashed}))
     return principals
 
 

@@ -68,8 +68,11 @@ def is_masked(field: Field, identifiers: Mapping[str, Identifier]) -> bool:
 
 
 def is_open(contract: Contract, identifiers: Mapping[str, Identifier]) -> bool:
-    """Whether every row may be shown to anybody: no field is masked, and nobody is asked."""
-    is_hidden = any(is_masked(each, identifiers) for each in contract.fields)
+    """Whether every row may be shown to anybody: no field is masked, and nobody is asked.
+
+    A field that is hashed tells two people apart still.
+    """
+    is_hidden = any(is_masked(each, identifiers) or each.masked for each in contract.fields)
     return contract.access == "auto" and not is_hidden
 
 

@@ -27,6 +27,7 @@ from mesh.contract.types import duckdb_columns
 from mesh.contract.yamlfile import YamlFile, read_yaml
 from mesh.errors import InvalidFile
 from mesh.product.duck import connect_memory, quoted
+from mesh.product.masked import TEST_KEY, with_masks
 from mesh.product.plan import Output, Plan, StateOutput
 from mesh.product.planned import Planned
 from mesh.product.transform import CAUSE, Failure
@@ -60,7 +61,7 @@ def run_cases(plan: Plan) -> list[Outcome]:
     """
     outcomes = []
     for output in plan.outputs:
-        path = output.port.sql_path.with_suffix(".test.yaml")
+        path = output.port.sql_path.with_name(output.port.name.replace("-", "_") + ".test.yaml")
         if path.exists():
             outcomes += run_file(output, path, sources_of(plan, output))
     return outcomes
@@ -82,6 +83,7 @@ def run_file(output: AnyOutput, path: Path, sources: Sources) -> list[Outcome]:
             [fault(file, ("cases",), "it has no list `cases`", "see docs/products.md")]
         )
     with connect_memory() as connection:
+        with_masks(TEST_KEY, connection)
         return [run_case(connection, output, file, n, sources) for n in range(len(cases))]
 
 
@@ -112,8 +114,8 @@ def run_case(
     except duckdb.Error as error:
         told = str(error).splitlines()[0]
     else:
-        reasons = [f"the query fails for a row: {each.reason}" for each in failures]
-        told = reasons[0] if reasons else difference(wanted, found)
+        failed = [f"the query fails for a row: {each.reason}" for each in failures]
+        told = failed[0] if failed else difference(wanted, found)
     return Outcome(port=output.contract.id, case=name, difference=told)
 
 
@@ -204,9 +206,7 @@ def is_nested(type_: str) -> bool:
 
 def as_text(value: object) -> str | None:
     """A YAML value as the text that DuckDB's casts read."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def texts(

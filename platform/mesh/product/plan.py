@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import InvalidFile
 from mesh.product.family import Family, Member, find_family, members_of
+from mesh.product.masked import is_hashed, masked_sql, masked_state
 from mesh.product.state_query import StateQuery, read_state_query
-from mesh.product.transform import EventQuery, read_event_query
+from mesh.product.transform import CAUSE, EventQuery, read_event_query
 
 __all__ = [
     "Input",
@@ -94,6 +95,8 @@ class Plan:
     events: tuple[Output, ...]
     states: tuple[StateOutput, ...] = ()
     families: tuple[Family, ...] = ()
+    # By which masked ports hash; without it, what needs it fails.
+    mask_key: bytes | None = field(default=None, repr=False)
 
     @property
     def kept(self) -> dict[str, Contract]:
@@ -128,12 +131,16 @@ class Plan:
         return (*inputs, *outputs)
 
 
-def plan_product(project: Project, product_id: str) -> Plan:
-    """Resolve a product of *project*.
+def plan_product(
+    project: Project, product_id: str, mask_key: Callable[[str], bytes] | None = None
+) -> Plan:
+    """Resolve a product of *project*; who runs it gives the *mask_key* of a product, by its id.
 
     Raises `WrongUse` where there is no such product, `InvalidFile` for faults in its SQL.
     """
     product = project.product(product_id)
+    is_keyed = any(is_hashed(each.contract) for each in product.outputs)
+    key = mask_key(product_id) if mask_key and is_keyed else None
     inputs = [each for port in product.inputs for each in inputs_of(project, product, port)]
     families = [find_family(product, port) for port in product.inputs if port.family]
     sources = {each.name: each for each in inputs if each.member is None}
@@ -145,8 +152,9 @@ def plan_product(project: Project, product_id: str) -> Plan:
         product=product,
         inputs=tuple(inputs),
         events=tuple(plan_output(port, sources) for port in events),
-        states=tuple(plan_state(port, kept) for port in states),
+        states=tuple(plan_state(port, kept, key or b"") for port in states),
         families=tuple(families),
+        mask_key=key,
     )
     if faults := [*keep_faults(plan)]:
         raise InvalidFile(faults)
@@ -209,12 +217,17 @@ def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
         problem = f"it maps {query.relation}, and {source.name} is a state input"
         remedy = "a compacted topic may skip changes: make the port a state port"
         raise InvalidFile([Fault(path=port.sql_path, line=0, problem=problem, remedy=remedy)])
+    if port.contract.masked_from is not None:
+        query = replace(query, sql=masked_sql(port.contract, query.sql, (CAUSE,)))
     return Output(port=port, source=source, query=query)
 
 
-def plan_state(port: OutputPort, kept: dict[str, Contract]) -> StateOutput:
+def plan_state(port: OutputPort, kept: dict[str, Contract], mask_key: bytes) -> StateOutput:
     """A state port with its query, linted against the inputs' tables."""
-    query = read_state_query(port.sql_path, port.contract, kept)
+    first = port.contract.masked_from
+    query = read_state_query(port.sql_path, first or port.contract, kept)
+    if first is not None:
+        query = masked_state(port.contract, query, mask_key)
     return StateOutput(port=port, query=query)
 
 

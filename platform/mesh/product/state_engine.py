@@ -22,6 +22,7 @@ from mesh.product.duck import is_full, quoted
 from mesh.product.erasure import tombstones
 from mesh.product.intake import Arrival, Checker
 from mesh.product.listener import Listener
+from mesh.product.masked import with_masks
 from mesh.product.outbox import OUTBOX, Publisher, constant, no_messages
 from mesh.product.plan import Plan, StateOutput
 from mesh.product.publishers import publisher
@@ -56,6 +57,7 @@ class StateEngine:
     def __init__(
         self, plan: Plan, storage: Storage, registry: Registry, checker: Checker, reject: Reject
     ) -> None:
+        with_masks(plan.mask_key, storage.connection, checker.planned.connection)
         self._storage = storage
         self._reject = reject
         self._told: set[tuple[str, str, bytes | None]] = set()

@@ -149,7 +149,7 @@ class Workbench:
         """The product's runtime in this process, to be stepped by the test."""
         with self.opened(product) as storage:
             runtime = Runtime(
-                plan_product(self.project(), product),
+                plan_product(self.project(), product, self.home.mask_key),
                 storage,
                 endpoint=self.backbone.endpoint,
                 principal=self.principal(product),

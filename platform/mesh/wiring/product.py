@@ -54,7 +54,7 @@ def run_product(
     """
     if settings.failpoint is not None:
         arm(settings.failpoint)
-    plan = plan_product(project, product)  # First: a name that is none is wrong use.
+    plan = plan_product(project, product, home.mask_key)  # First: a name that is none is wrong use.
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
     path = home.storage(product)

@@ -110,7 +110,7 @@ def prepare_replay(settings: Settings, home: Home, project: Project, product: st
 
     Raises `StorageError` with what is missing where it may not.
     """
-    plan = plan_product(project, product)
+    plan = plan_product(project, product, home.mask_key)
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
     with watching(project, product, endpoint, principal, lambda _: None) as watch:
