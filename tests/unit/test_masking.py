@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.contract.descriptor import canonical, descriptor_in, from_canonical, materialise
+from mesh.contract.diff import diff
 from mesh.contract.odps import load_product
 from mesh.contract.policies import check_product
 from mesh.contract.project import load_project
@@ -210,3 +212,27 @@ def test_another_key_is_another_query_of_a_state_port(tmp_path):
     }
 
     assert len(digests) == 2
+
+
+def test_a_catalogue_makes_the_masked_contract_of_what_it_is_sent(center, tmp_path):
+    root = tmp_path / "judged"
+    root.mkdir()
+
+    sent = from_canonical("call-center", canonical(descriptor_in(center)))
+    product = load_product(materialise(sent, root), needs_sql=False)
+
+    here = load_project(ROOT).contract("call-center.calls-masked")
+    (there,) = [each for each in product.contracts if each.id == here.id]
+    assert there.document == here.document
+    assert [each.masked for each in there.fields] == [each.masked for each in here.fields]
+
+
+def test_a_field_that_is_masked_in_another_way_is_told_and_breaks_nobody(center):
+    old = load_product(center).contracts[-1]
+    edit(center / "contracts" / "calls.odcs.yaml", "value: hash", "value: mask")
+
+    found = diff(old, load_product(center).contracts[-1])
+
+    changes = [(each.field, each.what, each.is_breaking) for each in found]
+    assert ("phone_number", "is masked by mask, not by hash", False) in changes
+    assert not any(breaks for _, _, breaks in changes)

@@ -182,6 +182,7 @@ def _marks(field: Field) -> str:
         "required" if field.is_required else "",
         "personal" if field.is_personal else "",
         field.identifier or "",
+        f"masked: {field.masked}" if field.masked else "",
     ]
     return ", ".join(mark for mark in marks if mark)
 
@@ -207,6 +208,7 @@ def _as_record(found: Contract) -> dict[str, object]:
         ],
         "avro": avro_schema(found),
         "file": str(found.path),
+        "masked_from": found.masked_from.id if found.masked_from else None,
     }
 
 
@@ -218,6 +220,7 @@ def _field_record(field: Field) -> dict[str, object]:
         "key_position": field.key_position,
         "identifier": field.identifier,
         "personal": field.is_personal,
+        "masked": field.masked,
         "classification": field.classification,
         "description": field.description,
     }

@@ -89,7 +89,13 @@ _NEW_READER = "messages of before have none"
 
 
 def _field_changes(old: Contract, new: Contract) -> Iterator[Change]:
-    return field_changes(old.fields, new.fields)
+    yield from field_changes(old.fields, new.fields)
+    if old.masked_from is not None and new.masked_from is not None:
+        masks = {each.name: each.masked or "nothing" for each in old.fields}
+        for each in new.fields:
+            now = each.masked or "nothing"
+            if masks.get(each.name, now) != now:
+                yield _about(each.name, f"is masked by {now}, not by {masks[each.name]}")
 
 
 def field_changes(old: Sequence[Field], new: Sequence[Field]) -> Iterator[Change]:
