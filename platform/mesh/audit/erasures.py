@@ -71,7 +71,8 @@ class Marks:
             if digest_of(places) in records.digests.get((request, id_text(log.topic_id)), ()):
                 covered += len(places)
                 continue
-            words = f"it is marked as erased by {request!r}, and no erasure's record covers it"
+            many = f"{len(places):,} messages are" if len(places) > 1 else "it is"
+            words = f"{many} marked as erased by {request!r}, and no record covers just that"
             for partition, offset in sorted(places):
                 source = f"{log.topic} [{partition}]"
                 findings.add("missing", "opening", source, f"offset {offset}", words=words)
