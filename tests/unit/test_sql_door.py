@@ -132,7 +132,7 @@ def test_an_answer_is_kept_until_rows_or_rights_change(access):
     access.granted["ada"] = frozenset()
     assert access.ask(COUNT).status_code == 422
     access.granted["ada"] = frozenset({EVENTS.id})
-    access.desk.revoke("ada")
+    access.desk.revoke("ada", ())
     assert access.ask(COUNT).headers["Mesh-Cache"] == "miss"
 
 
@@ -188,14 +188,19 @@ def test_whoever_reads_a_part_only_ends_the_query(access):
     assert access.rows(COUNT) == [[0]]
 
 
-def test_rights_that_are_gone_end_what_runs(access):
+def test_rights_that_are_gone_end_what_runs_and_drop_the_copies(access):
     thread, found = in_background(access, "select sleep_ms(600000)", "mine")
+    access.desk.look_at_rights()
+    assert thread.is_alive()
+    old = access.desk.shelf.current([EVENTS.id])[0].copy.path
     access.granted["ada"] = frozenset()
-    access.desk.revoke("ada")
+    access.desk.look_at_rights()
     thread.join(5)
 
     assert "rights have changed" in found[0].text
+    assert not old.exists()
     assert access.ask(COUNT).status_code == 422
+    assert access.ask(COUNT, "grace").json()["rows"] == [[0]]
 
 
 def test_a_plan_is_shown_and_the_query_not_run(shared):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -68,6 +68,7 @@ class Desk:
     why_not: str = ""
     cache: Cache = field(default_factory=Cache)
     counts: Counter[str] = field(default_factory=Counter)
+    _had: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def answer(self, asked: Asked) -> Answer:
         """The answer to a query, once its first rows are there.
@@ -157,13 +158,26 @@ class Desk:
         """Stop a query of a principal; whether there was one."""
         return self.pool.stop(principal, id_, "the query was cancelled") > 0
 
-    def revoke(self, principal: str) -> None:
-        """End what a principal has, since its rights have changed; *granted* says them anew."""
+    def look_at_rights(self) -> None:
+        """Revoke what those who have asked here are granted no longer."""
+        for principal, had in [*self._had.items()]:
+            lost = had - self.granted(principal)
+            if lost:
+                self.revoke(principal, lost)
+
+    def revoke(self, principal: str, ports: Iterable[str]) -> None:
+        """End what a principal has, and drop the copies of *ports*; others get new ones."""
+        self._had.pop(principal, None)
         self.pool.stop(principal, reason="rights have changed: ask again")
         self.cache.forget(principal)
+        for each in ports:
+            self.shelf.forget(each)
 
     def _shown(self, principal: str) -> list[Shown]:
-        return self.shelf.current(self.granted(principal))
+        granted = self.granted(principal)
+        # Nobody who has lost a right meanwhile is taken for one who never had it.
+        self._had[principal] = granted | self._had.get(principal, frozenset())
+        return self.shelf.current(granted)
 
 
 def key_of(asked: Asked, shown: Sequence[Shown]) -> Hashable:

@@ -28,6 +28,8 @@ from mesh.wiring.sql_door import sql_routes
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
 
+# A right that is revoked ends what runs within this time.
+LOOK_S = 1.0
 BELIEVED_S = 5.0
 MOST_TOKENS = 1000
 ZYGOTE = "mesh.wiring.sql_zygote"
@@ -62,6 +64,7 @@ def run_sql(
             log(f"the SQL access point listens at {server.address}")
             if desk.why_not:
                 log(f"SQL is not answered here: {desk.why_not}")
+            threading.Thread(target=look_at_rights, args=(desk, stop, log), daemon=True).start()
             try:
                 follower.run(stop)
             finally:
@@ -69,6 +72,15 @@ def run_sql(
                 pool.close()
                 follower.close()
                 shelf.close()
+
+
+def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]) -> None:
+    """Have revoked rights end what runs, until *stop* is set."""
+    while not stop.wait(LOOK_S):
+        try:
+            desk.look_at_rights()
+        except MeshError as error:
+            log(f"who may read is not known: {error}")
 
 
 def sql_app(desk: Desk, token_key: str, status: Callable[[], Mapping[str, object]]) -> FastAPI:
