@@ -70,7 +70,7 @@ def add_v2(root: Path) -> None:
 
 
 def retire_v1(root: Path) -> None:
-    """Take the first major version away: its ports, contract, SQL and cases, a person's grant."""
+    """Take the first major version away: its ports, contract, SQL, cases, and a grant."""
     folder = center(root)
     text = (folder / "product.yaml").read_text(encoding="utf-8")
     start = text.index("  - name: calls\n")
@@ -79,6 +79,4 @@ def retire_v1(root: Path) -> None:
     for name in ("contracts/calls.odcs.yaml", "calls.sql", "calls.test.yaml"):
         (folder / name).unlink()
     people = root / "company" / "people.yaml"
-    text = people.read_text(encoding="utf-8")
-    start, end = text.index("  - name: hedy\n"), text.index("  - name: grace\n")
-    people.write_text(text[:start] + text[end:], encoding="utf-8")
+    edit(people, (f"contract: {CALLS}-masked\n", "contract: call-center.finished-calls\n"))

@@ -87,7 +87,11 @@ def test_the_product_describes_itself(mesh: Mesh):
     fields = {each["name"]: each for each in dictionary.json()["ports"][0]["fields"]}
 
     assert found["descriptor"]["id"] == "call-center"
-    assert set(found["contracts"]) == {"call-center.calls", "call-center.finished-calls"}
+    assert set(found["contracts"]) == {
+        "call-center.calls",
+        "call-center.calls-masked",
+        "call-center.finished-calls",
+    }
     assert fields["phone_number"]["is_masked"] is True
     assert fields["phone_number"]["identifier_description"]
     assert 'mesh_port_rows{port="calls",product="call-center"} 100.0' in metrics
