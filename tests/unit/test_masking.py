@@ -180,6 +180,8 @@ def test_a_personal_identifier_that_is_not_marked_is_found_on_the_masked_port_to
 # The file, what is replaced there by what, and the words.
 FAULTS = [
     ("product.yaml", "value: calls\n", "value: cals\n", "is made from cals"),
+    ("product.yaml", "value: calls\n", "value: ../contracts/calls\n", "is made from ../contracts"),
+    ("product.yaml", "value: calls\n", "value: [calls]\n", "call-center.calls-masked is made"),
     ("product.yaml", "value: calls\n", "value: calls-masked\n", "is made from calls-masked"),
     ("product.yaml", "      - property: maskedFrom\n        value: calls\n", "", "access does not"),
     ("product.yaml", "value: auto", "value: everybody", "`everybody` is not possible"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from mesh.contract.custom import OUTPUT_PORT, custom_properties
 from mesh.contract.expression import ExpressionProblem, canonical_expression
@@ -49,7 +48,7 @@ def masked_contracts(
             continue
         given = port["contractId"]
         first = contracts.get(f"{root['id'].text}.{origin}")
-        if first is None and file_of(root, origin).exists():
+        if first is None and f"{to_snake(origin)}.odcs.yaml" in files_of(root):
             continue  # what is wrong with it is said of it
         if first is None or given.text in contracts:
             problem = f"{given.text or port['name'].text} is made from {origin}"
@@ -71,9 +70,9 @@ def origin_of(port: Node) -> str | None:
     return None
 
 
-def file_of(root: Node, port: str) -> Path:
-    """Where the contract of a port lies, beside the descriptor."""
-    return root.file.path.parent / "contracts" / f"{to_snake(port)}.odcs.yaml"
+def files_of(root: Node) -> set[str]:
+    """The names of the contracts' files beside the descriptor; what it names is no path."""
+    return {each.name for each in (root.file.path.parent / "contracts").glob("*.y*ml")}
 
 
 def mask_of(field: Field) -> Masked | None:
