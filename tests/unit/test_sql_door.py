@@ -221,6 +221,7 @@ def test_figures_tell_what_was_asked(shared):
 
     assert found["mesh_sql_queries_total", "answered"] > 0
     assert found["mesh_sql_cache_total", "hit"] > 0
+    assert found["mesh_sql_cache_age_seconds_total",] > 0
     assert found["mesh_sql_running",] == 0
 
 

@@ -82,6 +82,7 @@ class Desk:
         kept = self.cache.find(key_of(asked, shown)) if is_kept else None
         if kept is not None:
             self.counts["hit"] += 1
+            self.counts["age_milliseconds"] += int(1000 * kept.age_s)
             return Answer(
                 pieces=iter([kept.body]),
                 offsets=offsets_of(shown),

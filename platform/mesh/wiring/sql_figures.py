@@ -41,6 +41,9 @@ class Figures:
         for each in ("hit", "miss"):
             cache.add_metric([each], desk.counts[each])
         yield cache
+        text = "The ages of the answers that the cache gave, together."
+        age = desk.counts["age_milliseconds"] / 1000
+        yield CounterMetricFamily("mesh_sql_cache_age_seconds", text, age)
         text = "Time from question to whole answer, of those that a worker made."
         yield CounterMetricFamily("mesh_sql_seconds", text, desk.counts["milliseconds"] / 1000)
         yield GaugeMetricFamily("mesh_sql_running", "Queries that run.", desk.pool.running)
