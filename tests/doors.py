@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from mesh.backbone.endpoint import Principal
+from mesh.contract.audit import ERASER
 from mesh.contract.model import Contract, OutputPort, Product
 from mesh.control.tokens import check_token, issue_token, make_keys, public_key
 from mesh.home import Home
@@ -24,13 +25,14 @@ from mesh.ports.door import Door
 from mesh.ports.management import Management
 from mesh.ports.serve import Server
 from mesh.product.pause import Pause
+from mesh.product.rewriting import Rewriting
 from mesh.product.storage import Storage
 from tests.mapped import notes_contract
 
 __all__ = ["NAMES", "ROWS", "Doors", "opened_door"]
 
-# A reader, an owner, a person with nothing, the product itself, and another product.
-NAMES = ("ada", "grace", "mallory", "sample", "other")
+# A reader, an owner, a person with nothing, the product itself, another product, who erases.
+NAMES = ("ada", "grace", "mallory", "sample", "other", ERASER)
 # A full row, one of small things, one of nothing.
 INSTANT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 ROWS = (
@@ -140,6 +142,7 @@ def opened_door(
         product=product_of(contract, folder),
         door=door,
         progress=lambda: status,
+        rewriting=Rewriting(),
         pausing=Pause(home.storage("sample").with_name("pause.json")),
         owners=frozenset({"grace", "sample"}),
         figures=figures,

@@ -12,7 +12,8 @@ MeshError                   something stopped us; the message says what to do
 │   └── SchemaIncompatible  the registry refused a schema
 ├── StorageError            a product's internal storage cannot be used
 │   └── NoRoom              its disk is full, which passes
-│       └── NoMemory        it must be opened anew, with more memory
+│       ├── NoMemory        it must be opened anew, with more memory
+│       └── Rewritten       it is written anew, and opened then
 ├── Unproven                a proof, a checkpoint or a log does not hold
 ├── AlreadyRunning          another process holds the lock
 ├── NotRunning              the mesh is not up
@@ -40,6 +41,7 @@ __all__ = [
     "NoRoom",
     "NotRunning",
     "Refused",
+    "Rewritten",
     "SchemaIncompatible",
     "SettingsError",
     "StorageError",
@@ -111,6 +113,10 @@ class NoRoom(StorageError):
 
 class NoMemory(NoRoom):
     """The internal storage needs more memory, and has it once it is opened anew."""
+
+
+class Rewritten(NoRoom):
+    """The internal storage is let go, so that it is written anew before it is opened again."""
 
 
 class Unproven(MeshError):

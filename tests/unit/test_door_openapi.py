@@ -87,7 +87,8 @@ def test_rows_are_as_described(door, document):
 def test_each_path_that_is_described_answers_as_described(door, document):
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            answer = door.ask(path.replace("{key}", "a"), "sample", method.upper())
+            name = "mesh-erasure" if path == "/control/rewrite" else "sample"
+            answer = door.ask(path.replace("{key}", "a"), name, method.upper())
             assert str(answer.status_code) in operation["responses"], path
             assert answer.status_code == 200
 

@@ -186,6 +186,19 @@ def test_its_owner_and_the_product_itself_pause_and_resume_it(door):
         assert door.ask("/control/resume", name, "POST").json()["ended"] is None
 
 
+def test_whoever_erases_has_the_storage_written_anew_and_nobody_else(door):
+    for name in ("ada", "grace", "sample", "other"):
+        assert door.ask("/control/rewrite", name, "POST").status_code == 403
+    assert door.client.post("/control/rewrite").status_code == 401
+    assert door.client.get("/control").json()["rewriting_asked_at"] is None
+
+    asked = door.ask("/control/rewrite", "mesh-erasure", "POST").json()["rewriting_asked_at"]
+
+    assert door.client.get("/control").json()["rewriting_asked_at"] == asked
+    assert door.management.rewriting.asked_at == asked
+    assert door.ask("/control/pause", "mesh-erasure", "POST").status_code == 403
+
+
 @pytest.mark.parametrize("name", ["ada", "mallory", "other"])
 @pytest.mark.parametrize("verb", ["pause", "resume"])
 def test_nobody_else_does_not_even_who_may_read_it(door, name, verb):

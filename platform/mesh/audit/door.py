@@ -10,7 +10,7 @@
     GET /opened/TOPIC/ID/PARTITION/openings/N[.p/W]   what opens the entries of a bundle
     GET /key /status
 
-Not here: who may read a topic, which is asked.
+Not here: who may read a topic, which is asked; erasing (`erasing`).
 """
 
 from __future__ import annotations

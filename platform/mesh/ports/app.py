@@ -4,7 +4,7 @@
     GET  /ports/calls/rows/KEY
     GET  /status /discoverability /observability /observability/lineage /metrics /dictionary
     GET  /control /openapi.json
-    POST /control/pause /control/resume
+    POST /control/pause /control/resume /control/rewrite
 
 Not here: who may read what (`door`), the documents of the management ports (`management`).
 """
@@ -106,7 +106,7 @@ def add_documents(app: FastAPI, door: Door, management: Management) -> None:
 
 
 def add_control(app: FastAPI, door: Door, management: Management) -> None:
-    """What only the owner and the product itself may do."""
+    """What only the owner and the product itself may do, and whoever erases."""
 
     @app.get("/control")
     def get_control() -> Mapping[str, object]:
@@ -122,6 +122,11 @@ def add_control(app: FastAPI, door: Door, management: Management) -> None:
     def post_resume(login: Login) -> Mapping[str, object]:
         """Go on where it was paused."""
         return management.resume(login.credentials)
+
+    @app.post("/control/rewrite")
+    def post_rewrite(login: Login) -> Mapping[str, object]:
+        """Have the storage written anew after this batch, without what was deleted from it."""
+        return management.rewrite(login.credentials)
 
 
 def asked(

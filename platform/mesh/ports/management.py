@@ -2,7 +2,8 @@
 
     discoverability   the descriptor, the contracts, where each port is
     observability     state, rows, lag, freshness, quarantine
-    control           pause and resume, for the product's owners and itself
+    control           pause and resume, for the product's owners and itself; a rewriting of the
+                      storage, for whoever erases
     dictionary        fields, meanings, samples
 
 All but control is open to whoever reaches the door; no sample shows a personal field.
@@ -14,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from mesh.contract.audit import ERASER
 from mesh.contract.identifiers import Identifier
 from mesh.contract.model import Product
 from mesh.errors import Refused
 from mesh.ports.dictionary import describe_port
 from mesh.ports.door import Door
 from mesh.product.pause import Pause
+from mesh.product.rewriting import Rewriting
 
 __all__ = ["Events", "Figures", "Management"]
 
@@ -41,6 +44,7 @@ class Management:
     door: Door
     progress: Callable[[], Mapping[str, object]]
     pausing: Pause
+    rewriting: Rewriting
     owners: frozenset[str]
     figures: Figures
     identifiers: Mapping[str, Identifier]
@@ -144,7 +148,20 @@ class Management:
             "state": progress.get("state"),
             "reason": progress.get("reason"),
             "paused": asdict(paused) if paused else None,
+            "rewriting_asked_at": self.rewriting.asked_at,
+            "rewritten_at": self.rewriting.done_at,
         }
+
+    def rewrite(self, token: str) -> dict[str, object]:
+        """Have the storage written anew, without what was deleted from it.
+
+        Raises `NotKnown` for a token that is not good, `Refused` for who does not erase.
+        """
+        principal = self.door.principal(token)
+        if principal != ERASER:
+            raise Refused(f"{principal} does not erase: only {ERASER} may ask for a rewriting")
+        self.rewriting.ask()
+        return self.control()
 
     def pause(self, token: str, reason: str) -> dict[str, object]:
         """Pause, as whoever the token speaks for.

@@ -178,15 +178,21 @@ def management_paths() -> Json:
     text = {"text/plain": {"schema": {"type": "string"}}}
     ok = {"description": "In the text format of Prometheus", "content": text}
     paths["/metrics"] = {"get": {"summary": "The figures", "responses": {"200": ok}}}
-    for verb, what in (("pause", "Take nothing in from now on"), ("resume", "Go on")):
+    owners, erases = "for the product's owners and itself", "for whoever erases"
+    verbs = (
+        ("pause", "Take nothing in from now on", owners),
+        ("resume", "Go on", owners),
+        ("rewrite", "Write the storage anew, without what was deleted from it", erases),
+    )
+    for verb, what, who in verbs:
         paths[f"/control/{verb}"] = {
             "post": {
-                "summary": f"{what}; for the product's owners and itself",
+                "summary": f"{what}; {who}",
                 "security": [{"token": []}],
                 "responses": {
                     "200": {"description": "What is true now", "content": anything},
                     "401": refusal("The token is not good"),
-                    "403": refusal("Who asks does not own the product"),
+                    "403": refusal("Who asks may not"),
                 },
             }
         }

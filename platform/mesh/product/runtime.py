@@ -38,6 +38,7 @@ from mesh.product.recovery import another, no_position
 from mesh.product.relay import Relay, RelayFailed
 from mesh.product.rereading import Rereading
 from mesh.product.retry import Retries, by_topic, in_turn, retry_contract
+from mesh.product.rewriting import Rewriting
 from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids, topics_of
 
@@ -84,6 +85,7 @@ class Runtime:
         self._publishing = Publishing(self.patience, storage, self.progress.ran.published)
         self.pause = pause or Pause()
         self._rest = Rest(self.pause, self._open_inputs, self.progress.report)
+        self.rewriting = Rewriting()
         self.watch: FamilyWatch | None = None
         self.listener: Listener | None = None
 
@@ -91,11 +93,12 @@ class Runtime:
         """Run until *stop* is set; waits out an absent Kafka or registry, and a full disk.
 
         Raises `StorageError` and the like for what does not pass by itself, `NoRoom` where the
-        storage must be opened anew.
+        storage must be opened anew, as for a rewriting.
         """
         self._stop, self._is_steady = stop, True
         try:
             while not stop.is_set():
+                self.rewriting.check()
                 try:
                     self.step(POLL_S)
                 except (Unreachable, RelayFailed, NoRoom) as error:
@@ -139,11 +142,8 @@ class Runtime:
     def close(self) -> None:
         """Let go of Kafka and the registry; the storage is the caller's."""
         self._close_inputs()
-        self._publishing.close()
-        self._rest.close()
-        self._relay.close()
-        self._registry.close()
-        self._beacon.close()
+        for each in (self._publishing, self._rest, self._relay, self._registry, self._beacon):
+            each.close()
 
     def _take_in(self, inputs: Inputs, timeout_s: float) -> int:
         """One batch, stored and published; how many messages it was."""

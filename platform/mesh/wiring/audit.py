@@ -5,16 +5,18 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from fastapi import FastAPI
 
 from mesh.audit.door import MayRead, audit_routes
+from mesh.audit.erasing import Eraser, erasing_routes
 from mesh.audit.follower import Follower
 from mesh.audit.keys import log_key_of
 from mesh.audit.note import LogKey
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
-from mesh.contract.audit import AUDIT, AUDIT_SERVICE
+from mesh.contract.audit import AUDIT, AUDIT_SERVICE, ERASER
 from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
@@ -82,7 +84,23 @@ def app_of(
     may_read = readers(project, token_key)
     app.include_router(audit_routes(follower, key, may_read))
     app.include_router(answers_routes(follower, project, registry, may_read))
+    eraser = Eraser(
+        contracts={each.topic: each for each in project.contracts.values() if each.is_streamed},
+        schema_of=registry.schema,
+        check=partial(check_eraser, token_key),
+    )
+    app.include_router(erasing_routes(follower, eraser))
     return app
+
+
+def check_eraser(key: str, token: str) -> None:
+    """Raise where *token* does not speak for whoever erases."""
+    try:
+        principal = check_token(token, key, AUDIT_SERVICE)
+    except Refused as error:
+        raise NotKnown(str(error)) from error
+    if principal != ERASER:
+        raise Refused(f"{principal} does not erase: only {ERASER} may have openings destroyed")
 
 
 def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:

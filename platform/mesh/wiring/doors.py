@@ -19,6 +19,7 @@ from mesh.observe.metrics import figures
 from mesh.ports.door import Door
 from mesh.ports.management import Events, Management
 from mesh.product.pause import Pause
+from mesh.product.rewriting import Rewriting
 from mesh.settings import Settings
 
 __all__ = ["door_of", "is_loopback", "management_of"]
@@ -56,6 +57,7 @@ def management_of(
     *,
     progress: Callable[[], Mapping[str, object]],
     pausing: Pause,
+    rewriting: Rewriting | None = None,
     events: Events = tuple,
 ) -> Management:
     """The management ports of *product*, whose owners and itself may pause it."""
@@ -64,6 +66,7 @@ def management_of(
         door=door,
         progress=progress,
         pausing=pausing,
+        rewriting=rewriting or Rewriting(),
         owners=frozenset({*project.owners_of(product.id), product.id}),
         figures=figures,
         identifiers=project.identifiers,

@@ -25,6 +25,7 @@ from mesh.product.failpoints import arm
 from mesh.product.listener import Listener
 from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
+from mesh.product.rewriting import Rewriting
 from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
@@ -59,7 +60,12 @@ def run_product(
     principal = Principal(name=product, secret=home.secret(product))
     path = home.storage(product)
     pause, runs = Pause(path.with_name("pause.json")), RunLog(path.with_name("runs.jsonl"))
-    open_storage = partial(Storage.open, path, plan.tables)
+    rewriting = Rewriting(path)
+
+    def open_storage() -> Storage:
+        rewriting.carry_out()
+        return Storage.open(path, plan.tables)
+
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
     if (storage := standby() if is_standby else open_storage()) is None:
         return
@@ -68,7 +74,7 @@ def run_product(
 
     def run_once(storage: Storage) -> None:
         runtime = start(storage)
-        runtime.watch = watch
+        runtime.watch, runtime.rewriting = watch, rewriting
         switch.app = open_door(settings, home, project, runtime, storage.reader, runs=runs)
         with runs.run(runtime.progress.ran):
             runtime.run(stop)
@@ -113,6 +119,7 @@ def open_door(
         door,
         progress=partial(describe, runtime),
         pausing=runtime.pause,
+        rewriting=runtime.rewriting,
         events=partial(events_of, job, runs, runtime.progress.ran),
     )
     app = door_app(door, management)
