@@ -1,6 +1,7 @@
 """Reads the imports of our own packages and names those that go against the arrows.
 
-contract <- backbone <- product <- ports, audit, sql, control, observe <- wiring, drills <- cli
+contract <- backbone <- product, erasure <- ports, audit, sql, control, observe
+         <- wiring, drills <- cli
 
 `catalog`, `products` and `company` import `mesh`, which imports none of them;
 a product imports only itself and `mesh`.
@@ -23,9 +24,10 @@ ARROWS = {
     "mesh.contract": CORE[:1],
     "mesh.backbone": CORE[:2],
     "mesh.product": CORE,
-    **{package: (*CORE, package) for package in ABOVE},
+    **{package: (*CORE, "mesh.erasure", package) for package in ABOVE},
     "mesh.wiring": (*CORE, *ABOVE, "mesh.wiring"),
-    "mesh.drills": (*CORE, *ABOVE, "mesh.drills"),
+    "mesh.erasure": (*CORE, "mesh.erasure"),
+    "mesh.drills": (*CORE, *ABOVE, "mesh.erasure", "mesh.drills"),
     "mesh.cli": ("mesh",),
     "mesh.testing": ("mesh",),
     "mesh.__main__": ("mesh.cli",),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mesh.audit.entry import ENTRY, Columns, sealed
-from mesh.audit.erasures import Marks, Records, digest_of
+from mesh.audit.erasures import Marks, Records
 from mesh.audit.findings import Findings
 from mesh.audit.live import Live
 from mesh.audit.origin import id_text
@@ -16,6 +16,7 @@ from mesh.audit.policies import DAY_MS, Policy
 from mesh.audit.recount import Piece
 from mesh.audit.served import Opened
 from mesh.backbone.wire import frame
+from mesh.erasure.saying import digest
 from tests.audit import NAME, columns
 
 NOW = 100 * DAY_MS
@@ -158,7 +159,7 @@ def test_marks_count_as_erased_only_where_a_record_covers_all_of_them():
             each.place for each in findings.found
         ]
 
-    all_of_them, one = (digest_of([(NAME.partition, each) for each in at]) for at in ([10, 3], [3]))
+    all_of_them, one = (digest([(NAME.partition, each) for each in at]) for at in ([10, 3], [3]))
     place = f"{NAME.topic} [{NAME.partition}]"
     id_ = id_text(NAME.topic_id)
 

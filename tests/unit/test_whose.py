@@ -111,6 +111,8 @@ def test_bytes_are_searched_as_text_and_other_persons_found_beside():
     assert whose.found_in(b'{"phone": "+12025550101"') == [NUMBER]
     assert whose.found_in(f"\x00\xff{ONE}, {BEN}".encode("latin-1")) == [ONE, BEN]
     assert whose.found_in(BEN.encode()) == []
+    assert whose.found_in(f"{ONE}-0") == [ONE]
+    assert whose.found_in(f"{ONE}0") == []
 
 
 @pytest.mark.parametrize("document", [{}, {"person": "x", "spans": 1, "format": ""}])

@@ -5,9 +5,8 @@ A mark that no record covers is a message that somebody removed.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from mesh.audit.findings import Findings
@@ -15,9 +14,10 @@ from mesh.audit.origin import LogName, id_text
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.record import decoded
 from mesh.contract.audit import ERASURE_SCHEMA, ERASURES_TOPIC
+from mesh.erasure.saying import digest
 from mesh.product.readback import read_back
 
-__all__ = ["Marks", "Records", "digest_of", "recorded"]
+__all__ = ["Marks", "Records", "recorded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +29,6 @@ class Records:
 
     digests: Mapping[tuple[str, str], Collection[str]]
     cleaned_ms: Mapping[str, int] = field(default_factory=dict)
-
-
-def digest_of(places: Iterable[tuple[int, int]]) -> str:
-    """What a record says of the messages at *places*, each a partition and an offset."""
-    lines = (f"{partition}/{offset}\n" for partition, offset in sorted(places))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def recorded(endpoint: Endpoint, principal: Principal) -> Records:
@@ -68,7 +62,7 @@ class Marks:
         """How many of them an erasure covers; tell of the others."""
         covered = 0
         for (request, log), places in self._places.items():
-            if digest_of(places) in records.digests.get((request, id_text(log.topic_id)), ()):
+            if digest(places) in records.digests.get((request, id_text(log.topic_id)), ()):
                 covered += len(places)
                 continue
             many = f"{len(places):,} messages are" if len(places) > 1 else "it is"

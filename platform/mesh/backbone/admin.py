@@ -27,13 +27,14 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.topics import Difference, Topic
 from mesh.errors import BackboneError, Refused, Unreachable
 
-__all__ = ["Admin", "Right", "translated"]
+__all__ = ["Admin", "Operation", "Right", "translated", "wait"]
 
 TIMEOUT_S = 30.0
 # RFC 5802 asks for at least 4,096; the secrets have 256 random bits, so more buys nothing.
 SCRAM_ITERATIONS = 4096
 
 Kind = Literal["topic", "transaction", "group"]
+Operation = Literal["READ", "WRITE", "DESCRIBE", "DELETE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS"]
 T = TypeVar("T")
 
 
@@ -42,7 +43,7 @@ class Right:
     """One thing that a principal may do. A group is a prefix, all else a literal name."""
 
     principal: str
-    operation: Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS", "DELETE"]
+    operation: Operation
     kind: Kind
     name: str
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from mesh.contract.model import Contract
 
-__all__ = ["Difference", "Topic", "cleanup_policy", "rejected_topic", "single_topic", "topic_of"]
+__all__ = [
+    "Difference",
+    "Topic",
+    "cleanup_policy",
+    "rejected_topic",
+    "retry_topic",
+    "single_topic",
+    "topic_of",
+]
 
 DAY_MS = 24 * 60 * 60 * 1000
 # Bad input may hold anything, personal data too: it is not kept longer than a week.
@@ -74,12 +82,23 @@ def cleanup_policy(contract: Contract) -> str:
 
 
 def rejected_topic(name: str) -> Topic:
-    """Where what breaks a contract is kept, with the reason."""
+    """Where what breaks a contract is kept, with the reason; compacted by an erasure alone."""
+    kept = str(REJECTED_RETENTION_MS)
     return Topic(
         name=name,
         partitions=1,
-        config={"cleanup.policy": "delete", "retention.ms": str(REJECTED_RETENTION_MS)},
+        config={
+            "cleanup.policy": "compact,delete",
+            "retention.ms": kept,
+            "min.compaction.lag.ms": kept,
+        },
     )
+
+
+def retry_topic(name: str) -> Topic:
+    """Where it is asked for again, kept as long; its keys are those of other topics, or none."""
+    config = {"cleanup.policy": "delete", "retention.ms": str(REJECTED_RETENTION_MS)}
+    return Topic(name=name, partitions=1, config=config)
 
 
 def single_topic(name: str) -> Topic:

@@ -42,6 +42,7 @@ COMMANDS = {
     "ladder": "mesh.cli.ladder:ladder",
     "lineage": "mesh.cli.lineage:lineage",
     "impact": "mesh.cli.lineage:impact",
+    "erase": "mesh.cli.erase:erase",
     "quarantine": "mesh.cli.quarantine:quarantine",
     "policies": "mesh.cli.policies:policies",
     "register": "mesh.cli.register:register",

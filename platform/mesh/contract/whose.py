@@ -77,10 +77,17 @@ class Whose:
             if each in self.spans
         )
 
-    def found_in(self, data: bytes) -> list[str]:
-        """The identifiers that stand in *data* anywhere, and other persons' beside them."""
-        found = [each for each in sorted(self.values) if each.encode() in data]
-        return [*found, *self._pattern.findall(data.decode("utf-8", "replace"))] if found else []
+    def found_in(self, data: str | bytes) -> list[str]:
+        """The identifiers that stand in *data* anywhere, and other persons' beside them.
+
+        In text, a number does not stand in a longer one; in bytes, what follows may be no text.
+        """
+        if isinstance(data, str):
+            text, end = data, r"(?![0-9])"
+        else:
+            text, end = data.decode("utf-8", "replace"), ""
+        found = [each for each in sorted(self.values) if re.search(re.escape(each) + end, text)]
+        return [*found, *self._pattern.findall(text)] if found else []
 
     def document(self) -> dict[str, object]:
         """As JSON."""

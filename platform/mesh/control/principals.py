@@ -26,6 +26,7 @@ __all__ = [
     "reading",
     "rights_of",
     "sql_rights",
+    "transacting",
     "writing",
 ]
 

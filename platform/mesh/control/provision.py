@@ -12,10 +12,18 @@ from types import MappingProxyType
 
 from mesh.backbone.admin import Admin, Right
 from mesh.backbone.endpoint import Principal
-from mesh.backbone.topics import Difference, Topic, rejected_topic, single_topic, topic_of
+from mesh.backbone.topics import (
+    Difference,
+    Topic,
+    rejected_topic,
+    retry_topic,
+    single_topic,
+    topic_of,
+)
 from mesh.contract.audit import ERASURES_TOPIC
 from mesh.contract.names import TopicName, parse_topic
 from mesh.contract.project import Project
+from mesh.control.erasing import erasing_rights
 from mesh.control.joined import (
     catalogue_rights,
     catalogue_topics,
@@ -122,7 +130,10 @@ def all_rights(
     """Every right that the project's and the mesh's own principals have."""
     names = [each.name for each in topics]
     return rights_of(project).union(
-        catalogue_rights(described, project.people), audit_rights(names), sql_rights(names)
+        catalogue_rights(described, project.people),
+        audit_rights(names),
+        sql_rights(names),
+        erasing_rights(project),
     )
 
 
@@ -190,7 +201,6 @@ def topics_of(project: Project, joined: Mapping[str, str] = NOBODY) -> Iterator[
         for name in rejected_topics(project, product):
             yield rejected_topic(name)
         for port in product.inputs:
-            # Kept as long as what it repeats.
-            yield rejected_topic(retry_topic_of(rejected_topic_of(project, product, port)))
+            yield retry_topic(retry_topic_of(rejected_topic_of(project, product, port)))
             if port.system is not None:
                 yield single_topic(feed_topic(project.input_contract(port)))

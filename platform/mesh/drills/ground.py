@@ -15,7 +15,6 @@ import numpy as np
 from confluent_kafka import Producer
 
 from mesh.audit.entry import ENTRY, Columns, unopened
-from mesh.audit.erasures import digest_of
 from mesh.audit.follower import Follower
 from mesh.audit.keys import log_key_of
 from mesh.audit.note import SigningKey
@@ -34,6 +33,7 @@ from mesh.drills.bed import PRODUCT, Bed
 from mesh.drills.feeder import Feeder
 from mesh.drills.shelf import shelved
 from mesh.drills.victims import Process, until
+from mesh.erasure.saying import digest
 
 __all__ = ["REQUEST", "VICTIM", "Copy", "Ground", "columns_of"]
 
@@ -114,7 +114,7 @@ class Ground:
             "topic": name.topic,
             "topic_id": id_text(name.topic_id),
             "messages": 1,
-            "digest": digest_of([(name.partition, offset)]),
+            "digest": digest([(name.partition, offset)]),
         }
         record = {"request": REQUEST, "erased_at": 0, "topics": [of_topic]}
         with Registry(self.bed.endpoint) as registry:

@@ -161,7 +161,7 @@ class Asking:
         since = int(first.timestamp() * 1000) - SLACK_MS
         found: dict[Place, list[str]] = {}
         topic = output.contract.topic
-        for chunk in read_back(self._endpoint, self._principal, topic, since):
+        for chunk in read_back(self._endpoint, self._principal, topic, since_ms=since):
             for message in chunk:
                 place = names.get(cause_of(message))
                 if place is not None and message.value() is not None:

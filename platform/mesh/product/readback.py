@@ -1,4 +1,4 @@
-"""Reads a topic back from its beginning to its end, as its own writer."""
+"""Reads topics back from their beginning to their end, as whoever may."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CHUNK = 1000
 
 
 def read_back(
-    endpoint: Endpoint, principal: Principal, topic: str, since_ms: int = 0
+    endpoint: Endpoint, principal: Principal, *topics: str, since_ms: int = 0
 ) -> Iterator[list[Message]]:
-    """Everything committed on *topic* until now, in chunks, in order within a partition.
+    """Everything committed on *topics* until now, in chunks, in order within a partition.
 
     With *since_ms*, nothing that Kafka has stamped earlier.
 
@@ -28,23 +28,25 @@ def read_back(
     """
     consumer = reader(endpoint, principal, "readback")
     try:
-        metadata = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
-        if metadata.error is not None:
-            raise KafkaException(metadata.error)
-        starts = [TopicPartition(topic, number, since_ms) for number in metadata.partitions]
+        starts = []
+        for topic in topics:
+            metadata = consumer.list_topics(topic, TIMEOUT_S).topics[topic]
+            if metadata.error is not None:
+                raise KafkaException(metadata.error)
+            starts += [TopicPartition(topic, number, since_ms) for number in metadata.partitions]
         consumer.assign(consumer.offsets_for_times(starts, TIMEOUT_S) if since_ms else starts)
-        open_ends = set(metadata.partitions)
+        open_ends = {(each.topic, each.partition) for each in starts}
         deadline = time.monotonic() + TIMEOUT_S
         while open_ends:
             chunk = consumer.consume(CHUNK, 0.2)
             if chunk:
                 deadline = time.monotonic() + TIMEOUT_S
             elif time.monotonic() > deadline:
-                raise Unreachable(f"Kafka did not answer while {topic} was read")
-            open_ends -= {each.partition() for each in chunk if is_end(each)}
+                raise Unreachable(f"Kafka did not answer while {', '.join(topics)} was read")
+            open_ends -= {(each.topic(), each.partition()) for each in chunk if is_end(each)}
             yield [each for each in chunk if each.error() is None]
     except KafkaException as exception:
-        raise kafka_error(exception.args[0], f"read {topic}") from exception
+        raise kafka_error(exception.args[0], f"read {', '.join(topics)}") from exception
     finally:
         consumer.close()
 

@@ -107,14 +107,15 @@ class Rejector:
             for each in rejections
         ]
         table = pa.Table.from_pylist(rows, REJECTED_ARROW)
-        count = table.num_rows
+        count, marks = table.num_rows, repetitions(rejections)
+        keys = [place_key(*each) for each in zip(rejections, marks.to_pylist(), strict=True)]
         return pa.table(
             {
                 "topic": constant(self._topic, count),
                 # Its origin, since the key of a bad message may be anything.
-                "key": [place_key(each) for each in rejections],
+                "key": keys,
                 "value": pa.array(self._encoder.encode(table, self._schema_id), pa.binary()),
-                "id": event_ids(table, repetitions(rejections)),
+                "id": event_ids(table, marks),
                 "time": constant(now, count, INSTANT),
                 "trace": [each.trace for each in rejections],
             },
@@ -207,9 +208,12 @@ def is_cut(reason: str) -> bool:
     return reason.endswith(NOTE)
 
 
-def place_key(rejection: Rejection) -> bytes:
-    """The key of a rejection: topic, partition and offset of its origin, in canonical form."""
-    place = [rejection.topic, str(rejection.partition), str(rejection.offset)]
+def place_key(rejection: Rejection, mark: str) -> bytes:
+    """The key of a rejection: topic, partition and offset of its origin, in canonical form.
+
+    No other rejection has it, so that whoever erases one erases no other.
+    """
+    place = [rejection.topic, str(rejection.partition), str(rejection.offset), mark]
     return json.dumps(place, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -41,7 +41,11 @@ class Rewriting:
         """Do what was asked for; the storage is closed. Raises `NoRoom` of a full disk."""
         if self.asked_at is not None and self._path is not None:
             rewrite(self._path)
-            self.asked_at, self.done_at = None, now()
+            self.done()
+
+    def done(self) -> None:
+        """Note that what was asked for is done."""
+        self.asked_at, self.done_at = None, now()
 
 
 def rewrite(path: Path) -> None:

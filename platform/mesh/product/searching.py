@@ -10,9 +10,10 @@ Not here: whose an identifier is (`mesh.contract.whose`), reading topics and era
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +25,10 @@ from mesh.contract.questions import micros
 from mesh.contract.whose import ALWAYS, Whose
 from mesh.product.payloads import groups_in
 
-__all__ = ["Hit", "Raw", "Search"]
+__all__ = ["Hit", "Keys", "Raw", "SchemaOf", "Search", "Values"]
 
+Keys: TypeAlias = Sequence[bytes | None]
+Values: TypeAlias = Sequence[bytes | None]
 SchemaOf = Callable[[int], Mapping[str, object] | None]
 Row = Mapping[str, object]
 # By convention of relation ports; else a row's time is its first instant that is required.
@@ -42,28 +45,32 @@ class Hit:
 
 
 class Search:
-    """Looks through one topic; without a *contract* every text of a row may be personal."""
+    """Looks through one topic; without a *contract* every text of a row may be personal.
 
-    def __init__(self, whose: Whose, contract: Contract | None, schema_of: SchemaOf) -> None:
-        self._whose, self._raw = whose, Raw(whose, schema_of)
+    Tombstones of *known* keys are the person's, though their rows are no longer there.
+    """
+
+    def __init__(
+        self,
+        whose: Whose,
+        contract: Contract | None,
+        schema_of: SchemaOf,
+        known: Iterable[bytes] = (),
+    ) -> None:
+        self._whose, self.raw = whose, Raw(whose, schema_of)
         self._contract = contract
         self._values = pa.array(sorted(whose.values), pa.string())
         # The keys of their rows, and whether the last message of each is one still.
-        self._keys: dict[bytes, bool] = {}
+        self._keys: dict[bytes, bool] = dict.fromkeys(known, False)
 
     @property
     def standing(self) -> list[bytes]:
         """The keys whose last message is a row of the person."""
         return [key for key, is_row in self._keys.items() if is_row]
 
-    def look(
-        self,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
-        times_ms: Sequence[int],
-    ) -> list[Hit]:
+    def look(self, keys: Keys, values: Values, times_ms: Sequence[int]) -> list[Hit]:
         """The person's among the next messages, in order."""
-        rows = self._rows(keys, values, times_ms)
+        rows = self.theirs(keys, values, times_ms)
         hits = []
         for place, key_ in enumerate(keys):
             key, is_row = key_ or b"", place in rows
@@ -80,17 +87,13 @@ class Search:
 
     def _is_named(self, key: bytes, time_ms: int) -> bool:
         """Whether a tombstone, whose row is no longer there, names the person by its key."""
-        return self._whose.has(self._whose.found_in(key), time_ms * 1000)
+        texts = self._whose.found_in(key.decode("utf-8", "replace"))
+        return self._whose.has(texts, time_ms * 1000)
 
-    def _rows(
-        self,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
-        times_ms: Sequence[int],
-    ) -> set[int]:
+    def theirs(self, keys: Keys, values: Values, times_ms: Sequence[int]) -> set[int]:
         """The places of the messages whose rows are the person's."""
         found, read = set(), set()
-        for places, table in self._raw.tables(values):
+        for places, table in self.raw.tables(values):
             read.update(places)
             for number in pc.indices_nonzero(self._mentions(table)).to_pylist():
                 row, place = row_of(table.slice(number, 1)), places[number]
@@ -100,7 +103,7 @@ class Search:
         for place, value in enumerate(values):
             if value is not None and place not in read:
                 found |= (
-                    {place} if self._raw.is_theirs(self._contract, keys[place], value) else set()
+                    {place} if self.raw.is_theirs(self._contract, keys[place], value) else set()
                 )
         return found
 
@@ -127,7 +130,7 @@ class Raw:
         self._whose, self._schema_of = whose, schema_of
         self._decoders: dict[int, Decoder | None] = {}
 
-    def tables(self, values: Sequence[bytes | None]) -> Iterator[tuple[list[int], pa.Table]]:
+    def tables(self, values: Values) -> Iterator[tuple[list[int], pa.Table]]:
         """Those of *values* that can be read as rows, by their writer's schema, with places."""
         found = pa.array(values, pa.binary())
         for group in groups_in(pa.nulls(len(found), pa.binary()), found, {}):
@@ -147,6 +150,7 @@ class Raw:
         row = self._row(value or b"")
         if row is not None:
             texts = [each for each in row.values() if isinstance(each, str)]
+            texts += self._whose.found_in("\n".join(texts))
             return self._whose.has(texts, instant_of(contract, row, None))
         return self._whose.has(self._whose.found_in((key or b"") + b"\0" + (value or b"")), None)
 

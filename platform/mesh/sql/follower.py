@@ -17,6 +17,7 @@ from mesh.errors import MeshError, StorageError
 from mesh.product.fetch import fetch
 from mesh.product.following import Place, follower, place_of
 from mesh.product.public_topics import Found, Topics
+from mesh.product.rewriting import Rewriting
 from mesh.sql.shelf import Shelf
 
 __all__ = ["Follower"]
@@ -43,6 +44,7 @@ class Follower:
         self._nexts: dict[Place, int] = {}
         self._looked_at = self._forgot_at = 0.0
         self.reason = "looking for topics"
+        self.rewriting = Rewriting()
 
     @property
     def lag(self) -> int:
@@ -67,6 +69,8 @@ class Follower:
 
         Raises a `BackboneError` while Kafka is away, a `StorageError` while there is no room.
         """
+        if self.rewriting.asked_at is not None:
+            self._make_anew()
         if time.monotonic() - self._looked_at > LOOK_S:
             self._look()
         messages = fetch(self._consumer, timeout_s)
@@ -83,6 +87,12 @@ class Follower:
         if not messages and self._trouble is not None:
             error, self._trouble = self._trouble, None
             raise kafka_error(error, "follow its topics")
+
+    def _make_anew(self) -> None:
+        """Have every table and copy made anew: in their files stands what was deleted."""
+        for topic in [*self._shelf.tables]:
+            self._restart(topic, "something was erased")
+        self.rewriting.done()
 
     def close(self) -> None:
         """Leave the topics."""

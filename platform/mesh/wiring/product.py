@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import duckdb
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from mesh.backbone.endpoint import Principal, find_endpoint
+from mesh.contract.model import Contract
 from mesh.contract.project import Project
 from mesh.home import Home
 from mesh.observe.openlineage import Job, events_of
@@ -60,12 +62,7 @@ def run_product(
     principal = Principal(name=product, secret=home.secret(product))
     path = home.storage(product)
     pause, runs = Pause(path.with_name("pause.json")), RunLog(path.with_name("runs.jsonl"))
-    rewriting = Rewriting(path)
-
-    def open_storage() -> Storage:
-        rewriting.carry_out()
-        return Storage.open(path, plan.tables)
-
+    open_storage = partial(open_anew, rewriting := Rewriting(path), path, plan.tables)
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
     if (storage := standby() if is_standby else open_storage()) is None:
         return
@@ -84,6 +81,14 @@ def run_product(
         log(f"{product} listens at {address}")
         run_with_room(run_once, open_storage, storage, stop=stop, tell=switch.say, log=log)
     log(f"{product} stopped")
+
+
+def open_anew(
+    rewriting: Rewriting, path: Path, tables: Sequence[tuple[str, str, Contract]]
+) -> Storage:
+    """Open a product's storage, written anew where that was asked for."""
+    rewriting.carry_out()
+    return Storage.open(path, tables)
 
 
 @contextmanager

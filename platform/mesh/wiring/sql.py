@@ -24,6 +24,7 @@ from mesh.sql.limits import Limits, missing
 from mesh.sql.nursery import Nursery
 from mesh.sql.pool import Pool
 from mesh.sql.shelf import Shelf
+from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.sql_door import sql_routes
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
@@ -58,6 +59,7 @@ def run_sql(
             follower = Follower(endpoint, principal, shelf, log)
             desk = Desk(shelf=shelf, pool=pool, granted=grants_of(project), why_not=missing())
             app = sql_app(desk, public_key(home), lambda: status_of(desk, follower))
+            app.include_router(rewriting_routes(follower.rewriting, checker(public_key(home))))
             host, port = settings.http_host, settings.http_port
             server = Server(app, home, SQL_SERVICE, host=host, port=port)
             server.start()
