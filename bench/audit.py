@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -57,20 +58,24 @@ def main() -> None:
 
 
 def messages(begin: int, count: int) -> Columns:
-    """Messages as the call center publishes them, with eight headers."""
+    """Messages as the call center publishes them, with eight headers; each text is its own."""
     numbers = range(begin, begin + count)
-    salts = os.urandom(32 * count)
+    random = os.urandom(32 * count)
     return Columns(
         offsets=list(numbers),
         timestamps_ms=list(numbers),
-        headers=[
-            [*SHARED, ("ce_id", b"pub.staging.calls.v1/0/%d/0" % each), ("ce_time", b"2" * 27),
-             ("traceparent", b"0" * 55), ("salt", salts[32 * at : 32 * at + 32])]
-            for at, each in enumerate(numbers)
-        ],
-        keys=[b"%036d" % each for each in numbers],
-        values=[b"v" * 93] * count,
-    )  # fmt: skip
+        headers=[headers(each, random[32 * at : 32 * at + 32]) for at, each in enumerate(numbers)],
+        keys=[str(uuid4()).encode() for _ in numbers],
+        values=[os.urandom(85 + each % 17) for each in numbers],
+    )
+
+
+def headers(number: int, salt: bytes) -> list[tuple[str, bytes]]:
+    """The headers of a message as the client hands them out: no two share an object."""
+    own = [("ce_id", b"pub.staging.calls.v1/0/%d/0" % number), ("ce_time", b"%027d" % number),
+           ("traceparent", b"%055d" % number), ("salt", salt)]  # fmt: skip
+    shared = [("".join([*name]), bytes(bytearray(value))) for name, value in SHARED]
+    return [*shared, *(("".join([*name]), value) for name, value in own)]
 
 
 def sealed_and_grown(batch: Columns) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.audit.entry import ENTRY_BYTES, Entry, opening_of, unopened
+from mesh.audit.entry import ENTRY_BYTES, Entry
+from mesh.audit.opening import Columns, Message, opening_of, openings_of, unopened
 from mesh.audit.origin import LogName
 from mesh.audit.proof import Proof, verified
 from mesh.errors import MeshError, Unproven
@@ -39,6 +40,32 @@ def test_an_entry_says_in_clear_where_and_when_and_no_more(log):
     assert (entry.offset, entry.timestamp_ms) == (14, 1007)
     assert b"key-0" not in log.entries
     assert b"value" not in log.entries
+
+
+names = st.sampled_from(["salt", "ce_id", "é"])
+data = st.none() | st.binary(max_size=3) | st.just(bytes(32))
+
+
+@given(st.data())
+def test_messages_are_opened_together_as_each_would_be(given_):
+    """Of one shape, as a product's are, and of any."""
+    shape = given_.draw(st.lists(names, max_size=4))
+    alike = st.tuples(*(st.tuples(st.just(each), data) for each in shape))
+    other = st.lists(st.tuples(names, data), max_size=3)
+    headers = given_.draw(st.lists(alike) | st.lists(alike | other))
+    keys, values = (
+        given_.draw(st.lists(data, min_size=len(headers), max_size=len(headers))) for _ in range(2)
+    )
+    numbers = [*range(len(headers))]
+    messages = Columns(
+        offsets=numbers, timestamps_ms=numbers, headers=headers, keys=keys, values=values
+    )
+
+    rows = [*zip(headers, keys, values, strict=True)]
+    assert openings_of(messages) == (
+        [opening_of(*each) for each in rows],
+        [Message(headers=each, key=None, value=None).is_salted for each in headers],
+    )
 
 
 def test_a_commitment_is_the_hash_of_salt_headers_key_and_value(log):

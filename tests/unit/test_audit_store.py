@@ -19,7 +19,7 @@ from tests.audit import Log as MemoryLog
 
 KEY = key_of(NAME.mesh)
 # In the order in which a batch is written.
-STEPS = ["openings.sqlite", "entries", "level-0", "level-1", "checkpoint"]
+STEPS = ["keys", "openings.sqlite", "entries", "level-0", "level-1", "checkpoint"]
 BEFORE, ADDED = 300, 400
 
 

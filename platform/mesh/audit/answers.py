@@ -109,7 +109,7 @@ class Answers:
     def history(self, logs: Mapping[int, Log], key: bytes) -> Iterator[Change]:
         """Every message with *key*, in the order of its log."""
         for log in logs.values():
-            found = log.openings.of(key)
+            found = log.openings.of(key, log.size)
             values = [unopened(opening).value for _, opening in found]
             rows = self._rows(values)
             before: Row | None = None
@@ -130,10 +130,9 @@ class Answers:
         for partition, log in sorted(logs.items()):
             found = log.openings.since(begin[partition], end[partition])
             messages = [unopened(opening) for _, opening in found]
-            earlier = [
-                log.openings.before(message.key or b"", index)
-                for (index, _), message in zip(found, messages, strict=True)
-            ]
+            places = [index for index, _ in found]
+            keys = [message.key for message in messages]
+            earlier = log.openings.before([*zip(places, keys, strict=True)])
             befores = self._rows([each and unopened(each).value for each in earlier])
             afters = self._rows([each.value for each in messages])
             for place, ((index, _), message) in enumerate(zip(found, messages, strict=True)):

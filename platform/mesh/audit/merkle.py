@@ -8,18 +8,21 @@ Sources: RFC 6962, section 2.1, for hashes and proofs; RFC 9162, section 2.1, fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import add
 
 __all__ = [
     "EMPTY_ROOT",
     "HASH_BYTES",
     "Nodes",
     "consistency_proof",
+    "digests",
     "inclusion_proof",
     "is_consistent",
     "is_included",
     "leaf_hash",
     "leaf_hashes",
+    "parents",
     "perfect_root",
     "tree_hash",
 ]
@@ -33,30 +36,40 @@ _LEAF, _NODE = hashlib.sha256(b"\0"), hashlib.sha256(b"\1")
 Nodes = Callable[[int, int], bytes]
 
 
-def leaf_hash(entry: bytes | memoryview) -> bytes:
+def digests(begun: hashlib._Hash, texts: Iterable[bytes]) -> list[bytes]:
+    """The hash of each of *texts* behind that with which it has *begun*."""
+    copy, found = begun.copy, []
+    for each in texts:
+        one = copy()
+        one.update(each)
+        found.append(one.digest())
+    return found
+
+
+def leaf_hash(entry: bytes) -> bytes:
     """The hash of one entry."""
-    begun = _LEAF.copy()
-    begun.update(entry)
-    return begun.digest()
+    return digests(_LEAF, [entry])[0]
 
 
 def leaf_hashes(entries: bytes, size: int) -> list[bytes]:
     """The hashes of entries of *size* bytes each, one after the other."""
-    view = memoryview(entries)
-    return [leaf_hash(view[at : at + size]) for at in range(0, len(entries), size)]
+    return digests(_LEAF, [entries[at : at + size] for at in range(0, len(entries), size)])
 
 
 def parent(left: bytes, right: bytes) -> bytes:
     """The hash of an inner node."""
-    begun = _NODE.copy()
-    begun.update(left + right)
-    return begun.digest()
+    return digests(_NODE, [left + right])[0]
+
+
+def parents(hashes: Sequence[bytes]) -> list[bytes]:
+    """The hashes of the nodes above *hashes*, whose number is even."""
+    return digests(_NODE, map(add, hashes[::2], hashes[1::2]))
 
 
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """The hash of the perfect subtree over *hashes*, whose number is a power of two."""
     while len(hashes) > 1:
-        hashes = list(map(parent, hashes[::2], hashes[1::2]))
+        hashes = parents(hashes)
     return hashes[0]
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mesh.audit.merkle import HASH_BYTES, Nodes, perfect_root
+from mesh.audit.merkle import HASH_BYTES, Nodes, parents, perfect_root
 
 __all__ = ["HEIGHT", "WIDTH", "Growth", "Tile", "hashes_in", "level_sizes", "nodes_of"]
 
@@ -107,7 +107,8 @@ class Growth:
                 self._partial.append([])
             row = self._partial[level] + new
             full = len(row) - len(row) % WIDTH
-            new = [perfect_root(row[at : at + WIDTH]) for at in range(0, full, WIDTH)]
-            self._partial[level] = row[full:]
+            self._partial[level], new = row[full:], row[:full]
+            for _ in range(HEIGHT):
+                new = parents(new)
             level += 1
         return added
