@@ -13,17 +13,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bench.measure import alternate, compare, report, say
+from bench.measure import alternate, compare, peer, report, say
 from mesh.audit.entry import ENTRY_BYTES, Columns, sealed
-from mesh.audit.merkle import leaf_hashes
+from mesh.audit.merkle import leaf_hashes, tree_hash
 from mesh.audit.note import SigningKey
 from mesh.audit.origin import LogName
 from mesh.audit.store import Log
-from mesh.audit.tiles import Growth
+from mesh.audit.tiles import Growth, nodes_of
 
 __all__ = ["main"]
 
@@ -52,7 +53,11 @@ def main() -> None:
     found = compare(alternate(sides, options.rounds), dict.fromkeys(sides, BATCH))
     folder = Path(tempfile.mkdtemp(prefix="bench-audit-", dir=options.folder))
     try:
-        report("audit", {**found, "on_disk": on_disk(folder, options.entries)})
+        path = folder / "entries-of-a-peer"
+        path.write_bytes(entries)
+        trees = {"tree": lambda: clocked(lambda: grown(entries)), "pymerkle": lambda: peer_of(path)}
+        found["trees"] = compare(alternate(trees, options.rounds), dict.fromkeys(trees, BATCH))
+        report("audit", {**found, "on_disk": on_disk(folder / "log", options.entries)})
     finally:
         shutil.rmtree(folder)
 
@@ -101,21 +106,35 @@ def clocked(work: object) -> float:
     return time.process_time() - begun
 
 
+def peer_of(path: Path) -> float:
+    """The seconds of CPU time in which pymerkle makes the same tree; its root is ours."""
+    said: dict[str, Any] = peer("merkle", "merkle_peer.py", {"entries": str(path), "size": 70})
+    hashes = leaf_hashes(path.read_bytes(), ENTRY_BYTES)
+    levels = Growth(0, lambda *_: b"").add(hashes)
+    root = tree_hash(nodes_of(lambda level, *at: levels[level][32 * at[0] : 32 * at[1]]), BATCH)
+    assert said["root"] == root.hex()  # noqa: S101 - or it would be another tree
+    return float(said["seconds"])
+
+
 def on_disk(folder: Path, count: int) -> dict[str, object]:
     """A log of *count* entries: written, opened anew, asked for proofs."""
     log, begun, cpu = Log(folder, NAME, KEY), 0.0, 0.0
-    for begin in range(0, count, BATCH):
-        batch = messages(begin, min(BATCH, count - begin))
+    for start in range(0, count, BATCH):
+        batch = messages(start, min(BATCH, count - start))
         at, at_cpu = time.perf_counter(), time.process_time()
         log.add(batch, needs_salt=True)
         begun, cpu = begun + time.perf_counter() - at, cpu + time.process_time() - at_cpu
-        if begin % 1_000_000 == 0:
-            say(f"{begin:,} entries after {begun:.0f} s")
+        if start % 1_000_000 == 0:
+            say(f"{start:,} entries after {begun:.0f} s")
     log.close()
     at = time.perf_counter()
     log = Log(folder, NAME, KEY)
     opened_s = time.perf_counter() - at
-    times = sorted(proof_times(log, count))
+    times, cpu_times = (sorted(each) for each in zip(*proof_times(log, count), strict=True))
+    at = time.perf_counter()
+    found = log.openings.of(batch.keys[0] or b"", log.size)
+    history_s = time.perf_counter() - at
+    assert len(found) == 1  # noqa: S101 - or there is nothing to compare
     sizes = {each.name: each.stat().st_size / count for each in folder.iterdir()}
     log.close()
     return {
@@ -125,16 +144,18 @@ def on_disk(folder: Path, count: int) -> dict[str, object]:
         "opened_after_s": round(opened_s, 3),
         "proof_p50_ms": round(times[len(times) // 2] * 1000, 2),
         "proof_p99_ms": round(times[len(times) * 99 // 100] * 1000, 2),
+        "proof_cpu_p99_ms": round(cpu_times[len(times) * 99 // 100] * 1000, 2),
+        "history_of_a_key_ms": round(history_s * 1000, 1),
         "bytes_a_message": {name: round(each) for name, each in sizes.items() if each >= 0.5},
     }
 
 
-def proof_times(log: Log, count: int) -> Iterator[float]:
-    """How long each of 2,000 proofs takes, spread over the log, with its message."""
+def proof_times(log: Log, count: int) -> Iterator[tuple[float, float]]:
+    """How long each of 2,000 proofs takes, and of it in CPU time; all over the log, opened."""
     for number in range(2_000):
-        at = time.perf_counter()
-        log.proof(number * 7919 % count, is_opened=True)
-        yield time.perf_counter() - at
+        at, at_cpu = time.perf_counter(), time.thread_time()
+        log.proof(number * 7_919_993 % count, is_opened=True)
+        yield time.perf_counter() - at, time.thread_time() - at_cpu
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ OURS = ("confluent-kafka", "duckdb", "pyarrow", "numpy")
 # Peers have environments of their own: quixstreams caps confluent-kafka.
 PEERS: Mapping[str, Sequence[str]] = {
     "avro": ("confluent-kafka[avro,schemaregistry]==2.16.1", "pyarrow==26.0.1", "duckdb==1.5.6"),
+    # A peer alone: it is under the GPL.
+    "merkle": ("pymerkle==7.0.0",),
     "quix": ("quixstreams==3.28.1", "pyarrow==26.0.1", "duckdb==1.5.6"),
 }
 

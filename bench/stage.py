@@ -19,7 +19,17 @@ from mesh.settings import load
 from mesh.testing import Workbench, open_workbench
 from mesh.testing.backbone import Backbone, embedded
 
-__all__ = ["PRODUCT", "STAGING", "calls", "client", "new_topic", "opened", "registered", "running"]
+__all__ = [
+    "CALLS",
+    "PRODUCT",
+    "STAGING",
+    "calls",
+    "client",
+    "new_topic",
+    "opened",
+    "registered",
+    "running",
+]
 
 ROOT = Path(__file__).parent.parent
 PRODUCT, STAGING, CALLS = "call-center", "call-center.finished-calls", "call-center.calls"

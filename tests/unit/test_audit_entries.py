@@ -51,8 +51,11 @@ def test_messages_are_opened_together_as_each_would_be(given_):
     """Of one shape, as a product's are, and of any."""
     shape = given_.draw(st.lists(names, max_size=4))
     alike = st.tuples(*(st.tuples(st.just(each), data) for each in shape))
-    other = st.lists(st.tuples(names, data), max_size=3)
-    headers = given_.draw(st.lists(alike) | st.lists(alike | other))
+    as_many = st.tuples(*(st.tuples(names, data) for _ in shape))
+    other = st.lists(st.tuples(st.just("salt"), data), min_size=1, max_size=3)
+    headers = given_.draw(
+        st.lists(alike) | st.lists(as_many, min_size=2) | st.lists(other, min_size=2)
+    )
     keys, values = (
         given_.draw(st.lists(data, min_size=len(headers), max_size=len(headers))) for _ in range(2)
     )

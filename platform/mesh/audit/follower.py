@@ -98,14 +98,16 @@ class Follower:
             self._look(self._topics.look())
         messages = fetch(self._consumer, timeout_s)
         batches: dict[Place, list[Message]] = {}
+        events = []
         for message in messages:
-            if message.error() is None:
+            if (error := message.error()) is None:
                 batches.setdefault(place_of(message), []).append(message)
+            else:
+                events.append((message, error))
         if batches:
             self._add_all(batches)
-        for message in messages:
-            if (error := message.error()) is not None:
-                self._event(message, error)
+        for each in events:
+            self._event(*each)
         if not messages and self._trouble is not None:
             error, self._trouble = self._trouble, None
             raise kafka_error(error, "follow its topics")

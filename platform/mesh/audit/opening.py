@@ -76,10 +76,11 @@ def openings_of(messages: Columns) -> tuple[list[bytes], list[bool]]:
 
 def columns_in(headers: Sequence[Headers]) -> list[tuple[str, list[bytes | None]]] | None:
     """The headers' values by name, in order, where all messages have the same names; else None."""
-    flat: list[Any] = [*chain.from_iterable(chain.from_iterable(headers))]
-    width = 2 * len(headers[0]) if headers else 0
-    if not width or any(2 * len(each) != width for each in headers):
+    counts = {*map(len, headers)}
+    if len(counts) != 1 or 0 in counts:
         return None
+    width = 2 * counts.pop()
+    flat: list[Any] = [*chain.from_iterable(chain.from_iterable(headers))]
     found = []
     for at in range(0, width, 2):
         names = flat[at::width]
