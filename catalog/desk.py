@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from catalog.acceptance import judge
-from catalog.bus import Bus
 from catalog.store import Store
 from catalog.verdict import Found, Verdict, Via
+from mesh.backbone.bus import Bus
 from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import Descriptor, canonical, digest_of
 from mesh.contract.names import is_kebab, listed

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from catalog.bus import Bus
+from mesh.backbone.bus import Bus
 from mesh.contract.catalogue import EVIDENCE_TOPIC
 
 __all__ = ["Take", "read_evidence", "write_evidence"]

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from catalog.bus import Bus
 from catalog.evidence import EvidenceBook
 from catalog.evidence_records import KINDS
 from catalog.evidence_topic import Take, write_evidence
+from mesh.backbone.bus import Bus
 
 __all__ = ["Write", "evidence_takers", "writer"]
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
-from catalog.bus import Bus
 from catalog.evidence_topic import Take, write_evidence
 from catalog.lineage import Book
 from catalog.lineage_watch import Watch
 from catalog.repeating import beside
 from catalog.store import Store
+from mesh.backbone.bus import Bus
 from mesh.contract.observed import Sighting
 
 __all__ = ["book_of", "lineage_takers", "watching"]

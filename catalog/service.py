@@ -13,7 +13,6 @@ from fastapi import APIRouter
 from catalog.api import catalogue_app
 from catalog.asking import Check
 from catalog.audit_door import AuditDoor
-from catalog.bus import Bus
 from catalog.clock import Clock
 from catalog.desk import Desk
 from catalog.evidence import EvidenceBook
@@ -33,9 +32,10 @@ from catalog.pages.sampling import Samples
 from catalog.shelving import observed_shelves, shelves_of
 from catalog.store import Store
 from catalog.trying import Login
+from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.audit import AUDIT_SERVICE
-from mesh.contract.catalogue import CATALOGUE, SERVICE
+from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, SERVICE
 from mesh.contract.model import Product
 from mesh.contract.project import load_lists
 from mesh.control.tokens import check_token, public_key
@@ -66,7 +66,7 @@ def run_locked(
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=CATALOGUE, secret=home.secret(CATALOGUE))
     store = Store(folder, partial(load_lists, settings.project))
-    bus = Bus(endpoint, principal)
+    bus = Bus(endpoint, principal, OWN_TOPICS)
     store.rebuild(bus, log)
     asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})
     desk = Desk(store, bus, Domains(asking))

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from catalog.acceptance import Accepted, accepted_in, moved
-from catalog.bus import Bus
 from catalog.verdict import Verdict
+from mesh.backbone.bus import Bus
 from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import from_canonical, materialise
 from mesh.contract.project import Project

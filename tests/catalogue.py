@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 
 from catalog.api import catalogue_app
-from catalog.bus import Bus
 from catalog.desk import Desk
 from catalog.service import run_catalogue
 from catalog.store import Store
+from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal
 from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, PRODUCTS_TOPIC, SERVICE
 from mesh.contract.project import load_lists
@@ -203,7 +203,7 @@ def open_catalogue(bench: Workbench, *, is_movable: bool = False) -> Iterator[Ca
 
 def forget_everything(bench: Workbench) -> None:
     """Withdraw whatever another test has left on the topics that all share."""
-    bus = Bus(bench.backbone.endpoint, bench.principal(CATALOGUE))
+    bus = Bus(bench.backbone.endpoint, bench.principal(CATALOGUE), OWN_TOPICS)
     for topic in OWN_TOPICS:
         left = {key: record for key, record, _, _ in bus.whole(topic)}
         for key, record in left.items():

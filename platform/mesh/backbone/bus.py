@@ -1,7 +1,6 @@
-"""The catalogue on the bus: writes what it accepted and found, reads it back whole.
+"""A service of the mesh on topics of its own: writes its records, reads them back whole.
 
-It is the only writer of its topics, so what it wrote is all that is there. Not here: the
-descriptors that products write (`intake`).
+It is the only writer of its topics, so what it wrote is all that is there.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.record import decoded, encoded
 from mesh.backbone.registry import Registry
 from mesh.backbone.wire import salt_header
-from mesh.contract.catalogue import OWN_TOPICS
 from mesh.errors import BackboneError, Unreachable
 
 __all__ = ["Bus"]
 
 TIMEOUT_S = 30.0
+Schemas = Mapping[str, dict[str, object]]
 
 
 class Bus:
-    """One principal's hand on the catalogue's own topics."""
+    """One principal's hand on its own topics, which *schemas* names, each with its schema."""
 
-    def __init__(self, endpoint: Endpoint, principal: Principal) -> None:
-        self.endpoint, self.principal = endpoint, principal
+    def __init__(self, endpoint: Endpoint, principal: Principal, schemas: Schemas) -> None:
+        self.endpoint, self.principal, self._schemas = endpoint, principal, schemas
         self._ids: dict[str, int] = {}
         config = {**endpoint.client(principal), "enable.idempotence": True, "linger.ms": 0}
         self._producer = Producer(config)
@@ -43,7 +42,7 @@ class Bus:
         """
         value = None
         if record is not None:
-            value = encoded(self.schema_id(topic), OWN_TOPICS[topic], record)
+            value = encoded(self.schema_id(topic), self._schemas[topic], record)
         # One at a time: a flush hands out the reports of all that is under way, so another's
         # could end before it has been told of its own, and would purge what is not.
         with self._lock:
@@ -86,7 +85,7 @@ class Bus:
             consumer.assign([TopicPartition(topic, 0, 0)])
             for message in messages(consumer, topic):
                 value = message.value()
-                record = None if value is None else decoded(value, OWN_TOPICS[topic])
+                record = None if value is None else decoded(value, self._schemas[topic])
                 key = (message.key() or b"").decode(errors="replace")
                 yield key, record, int(message.offset() or 0), int(message.timestamp()[1])
         except KafkaException as exception:
@@ -98,7 +97,7 @@ class Bus:
         """The id under which the schema of one of our topics is registered."""
         if topic not in self._ids:
             with Registry(self.endpoint) as registry:
-                found = registry.find(f"{topic}-value", OWN_TOPICS[topic])
+                found = registry.find(f"{topic}-value", self._schemas[topic])
             if found is None:
                 raise BackboneError(
                     f"no schema of {topic} is registered: `mesh up` or `mesh provision` does it"
