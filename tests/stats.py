@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from mesh.product.plan import plan_product
 from mesh.testing import Backbone, Workbench, open_workbench
 from mesh.testing.messages import send_all
+from tests.people import free
 from tests.stream import PRODUCT as CENTER
 from tests.stream import calls
 
@@ -71,7 +72,7 @@ customProperties:
   - {{property: portKind, value: state}}
   - {{property: partitions, value: 4}}
   - {{property: purpose, value: Find who calls often.}}
-  - {{property: access, value: ask}}
+  - {{property: access, value: auto}}
 """
 PRODUCT = """
 apiVersion: v1.1.0
@@ -122,6 +123,7 @@ def write_project(folder: Path) -> Path:
     """A copy of the project in *folder* with both products."""
     for name in ("products", "company"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    free(folder / "products" / "call_center" / "contracts" / "calls.odcs.yaml")
     keys = "select phone_number from changed_calls"
     write_product(folder, PHONES, ["call-center.calls"], PHONES_SQL, keys)
     write_product(folder, CALLERS, [PHONES, "call-center.calls"], CALLERS_SQL, CALLERS_KEYS)
@@ -244,6 +246,5 @@ def spoil(bench: Workbench, *keys: str) -> None:
 
 def rewrite(bench: Workbench, sql: str) -> Path:
     """Give `call-stats` another query."""
-    path = bench.root / "products" / "call_stats" / "phones.sql"
-    path.write_text(sql)
+    (path := bench.root / "products" / "call_stats" / "phones.sql").write_text(sql)
     return path

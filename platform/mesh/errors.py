@@ -7,6 +7,7 @@ MeshError                   something stopped us; the message says what to do
 ├── BackboneError           Kafka or the registry
 │   ├── Unreachable         nobody answers at the address
 │   ├── Refused             the broker, the registry or a door said no to this principal
+│   │   └── NotGranted       Kafka does not let it read or write a topic, until its owner does
 │   ├── ArtifactError       a jar or archive is missing, damaged or cannot be had
 │   ├── TopicDiffers        a topic is not what its contract says
 │   └── SchemaIncompatible  the registry refused a schema
@@ -39,6 +40,7 @@ __all__ = [
     "MeshError",
     "NoMemory",
     "NoRoom",
+    "NotGranted",
     "NotRunning",
     "Refused",
     "Rewritten",
@@ -89,6 +91,10 @@ class Unreachable(BackboneError):
 
 class Refused(BackboneError):
     """The broker, the registry or a door said no to this principal."""
+
+
+class NotGranted(Refused):
+    """Kafka does not let this principal read or write a topic; a grant may change that."""
 
 
 class ArtifactError(BackboneError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mesh.contract.access import GRANTS_TOPIC
 from mesh.contract.catalogue import OWN_TOPICS
 from mesh.testing import Backbone, Workbench
 from mesh.testing.copies import copy_project
@@ -16,16 +17,17 @@ from tests.stats import open_stats
 
 @pytest.fixture(scope="module")
 def backbone(backbone: Backbone, request: pytest.FixtureRequest) -> Backbone:
-    """The session's, where the catalogue of an earlier module has left nothing.
+    """The session's, where the catalogue and owners of an earlier module have left nothing.
 
-    A workbench has domains of its own, but what a catalogue accepted and saw is the mesh's. On
-    somebody else's Kafka it stays.
+    A workbench has domains of its own, but what a catalogue accepted and saw, and who was granted
+    what, is the mesh's. On somebody else's Kafka it stays.
     """
     admin = backbone.administrator()
     if request.config.getoption("--backbone") != "external":
-        for topic in OWN_TOPICS.keys() & admin.topic_partitions().keys():
+        shared = {GRANTS_TOPIC, *OWN_TOPICS}
+        for topic in shared & admin.topic_partitions().keys():
             admin.remove_topic(topic)
-        wait_until(lambda: OWN_TOPICS.keys().isdisjoint(admin.topic_partitions()))
+        wait_until(lambda: shared.isdisjoint(admin.topic_partitions()))
     return backbone
 
 

@@ -15,10 +15,9 @@ from confluent_kafka import KafkaException
 
 from mesh.backbone.admin import Admin
 from mesh.contract.catalogue import PRODUCTS_TOPIC, descriptor_topic
-from mesh.control.access import access_app
-from mesh.ports.serve import Server
 from mesh.testing import Backbone, open_workbench
 from mesh.testing.messages import send_all
+from tests.access import Reader, open_access
 from tests.catalogue import Catalogue, open_catalogue, wait_until
 from tests.descriptors import descriptor_of
 from tests.joins import (
@@ -218,18 +217,12 @@ def test_a_product_in_node_joins_by_http_alone(catalogue, access):
 @pytest.fixture
 def access(catalogue: Catalogue) -> Iterator[str]:
     """Where the access service answers."""
-    server = Server(
-        access_app(catalogue.bench.home), catalogue.bench.home, "access", host="127.0.0.1", port=0
-    )
-    server.start()
-    yield server.address
-    server.stop()
+    with open_access(catalogue.bench) as found:
+        yield found
 
 
-def test_a_port_on_request_is_not_granted_by_wishing_for_it(catalogue):
-    """Who joins by a descriptor reads what is free, and nothing else."""
-    domain = joined(catalogue, "wisher")
-    free = joined(catalogue, "giver")
+def test_a_port_on_request_is_read_by_its_owners_word_and_not_by_wishing_for_it(catalogue, access):
+    domain, free = joined(catalogue, "wisher"), joined(catalogue, "giver")
     assert put(catalogue, "giver", *descriptor_of("giver", free)) == 201
     inputs = [
         {"name": "calls", "version": "1.0.0", "contractId": "call-center.calls"},
@@ -242,7 +235,14 @@ def test_a_port_on_request_is_not_granted_by_wishing_for_it(catalogue):
     # The broker shows a topic to whoever may do something with it.
     wait_until(lambda: f"pub.{free}.giver.stars.v1" in wisher.topic_partitions())
 
-    assert bench.contract("call-center.calls").topic not in wisher.topic_partitions()
+    topic = bench.contract("call-center.calls").topic
+    assert topic not in wisher.topic_partitions()
+    owner = Reader(bench, "call-center")
+    wait_until(lambda: ("wisher", "requested") in owner.accesses())
+    owner.act("grant", principal="wisher")
+    wait_until(lambda: topic in wisher.topic_partitions())
+    assert owner.act("revoke", principal="wisher").json()["copies"] == ["wisher"]
+    wait_until(lambda: topic not in wisher.topic_partitions())
 
 
 def put(catalogue: Catalogue, id_: str, product: Any, contract: Any) -> int:

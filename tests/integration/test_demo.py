@@ -15,7 +15,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 15
+STEPS = 16
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from mesh.contract.odps import load_product
 from mesh.contract.project import load_project
 from mesh.errors import InvalidFile, WrongUse
-from tests.people import grant_only
+from tests.people import free, grant_only
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_project_knows_who_writes_and_who_reads(root):
     assert project.systems == ("telephony",)
 
 
-def test_a_product_that_reads_another_is_among_its_readers(root):
+def test_a_product_that_reads_another_is_among_its_readers_where_nobody_is_asked(root):
     reader = root / "products/key_ring"
     shutil.copytree(root / "products/call_center", reader)
     for path in [reader / "product.yaml", *(reader / "contracts").iterdir()]:
@@ -173,8 +173,11 @@ def test_a_product_that_reads_another_is_among_its_readers(root):
     )
     (reader / "product.yaml").write_text(text.replace("telephony", "switchboard"))
 
+    asks = load_project(root)
+    free(root / "products/call_center/contracts/calls.odcs.yaml")
     project = load_project(root)
 
+    assert asks.readers_of(asks.contract("call-center.calls")) == ("ada", "grace")
     assert project.readers_of(project.contract("call-center.calls")) == ("ada", "grace", "key-ring")
 
 

@@ -25,7 +25,7 @@ from confluent_kafka.admin import (
 
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.topics import Difference, Topic
-from mesh.errors import BackboneError, Refused, Unreachable
+from mesh.errors import BackboneError, NotGranted, Refused, Unreachable
 
 __all__ = ["Admin", "Operation", "Right", "translated", "wait"]
 
@@ -214,7 +214,6 @@ def translated(action: Callable[[], T], what: str) -> T:
 
 REFUSALS = frozenset(
     {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
         KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
@@ -233,6 +232,8 @@ def stops_client(error: KafkaError) -> bool:
 
 def kafka_error(error: KafkaError, what: str) -> BackboneError:
     """The error of our tree for one of librdkafka's."""
+    if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        return NotGranted(f"Kafka refused to {what}: {error.str()}")
     if error.code() in REFUSALS:
         return Refused(f"Kafka refused to {what}: {error.str()}")
     if error.code() in ABSENCES:

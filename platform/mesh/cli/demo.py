@@ -11,6 +11,7 @@ import click
 
 from mesh.cli import lifecycle
 from mesh.cli.app import App
+from mesh.cli.demo_access import ask_for_access
 from mesh.cli.demo_audit import prove_a_call
 from mesh.cli.demo_catalogue import register_a_product
 from mesh.cli.demo_checks import arrived, call_center, check, list_of, seconds, services
@@ -207,6 +208,7 @@ STEPS = (
         command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
         act=feed_again,
     ),
+    Step(title="Ask for access", command="mesh access list calls", act=ask_for_access),
     Step(title="Prove a call", command="mesh audit prove calls 0 0", act=prove_a_call),
     Step(
         title="Send a message that is cut short",

@@ -29,6 +29,7 @@ COMMANDS = {
     "feed": "mesh.cli.feed:feed",
     "read": "mesh.cli.read:read",
     "token": "mesh.cli.read:token",
+    "access": "mesh.cli.access:access",
     "pause": "mesh.cli.pause:pause",
     "resume": "mesh.cli.pause:resume",
     "keyring": "mesh.cli.keyring:keyring",

@@ -33,12 +33,15 @@ def run(app: App, product: str, *, standby: bool) -> None:
       mesh run call-center
       mesh run call-center --standby
     """
+    from mesh.product.failpoints import arm
     from mesh.wiring.batch import run_batch
     from mesh.wiring.product import run_product
 
     if app.project.product(product).is_batch_only:
         run_batch(app.settings, app.home, app.project, product, log=log, stop=stop_on_signal())
         return
+    if app.settings.failpoint is not None:
+        arm(app.settings.failpoint)
     run_product(
         app.settings,
         app.home,
@@ -55,28 +58,12 @@ def run(app: App, product: str, *, standby: bool) -> None:
 @click.pass_obj
 def serve(app: App, service: str) -> None:
     """Run one SERVICE of the platform in the foreground."""
-    if service == "audit":
-        from mesh.wiring.audit import run_audit
+    from mesh.wiring.access import run_access
+    from mesh.wiring.audit import run_audit
+    from mesh.wiring.sql import run_sql
 
-        run_audit(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
-        return
-    if service == "sql":
-        from mesh.wiring.sql import run_sql
-
-        run_sql(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
-        return
-    from mesh.control.access import access_app
-    from mesh.ports.serve import Server
-
-    stop = stop_on_signal()
-    settings = app.settings
-    server = Server(
-        access_app(app.home), app.home, service, host=settings.http_host, port=settings.http_port
-    )
-    server.start()
-    log(f"{service} listens at {server.address}")
-    stop.wait()
-    server.stop()
+    work = {"access": run_access, "audit": run_audit, "sql": run_sql}[service]
+    work(app.settings, app.home, app.project, log=log, stop=stop_on_signal())
 
 
 def stop_on_signal() -> threading.Event:

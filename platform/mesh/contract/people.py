@@ -1,7 +1,7 @@
-"""People: what each was granted, until access requests exist, and the products that each owns.
+"""People: what each is granted from the start, and the products that each owns.
 
 A grant names a contract and the purpose for which its rows may be read. Who owns a product may
-pause it; that alone lets nobody read.
+pause it and decides who reads its ports (`access`); that alone lets nobody read.
 """
 
 from __future__ import annotations

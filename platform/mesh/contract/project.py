@@ -33,7 +33,8 @@ _RULE = "project"
 class Project:
     """The products of one project by id, and the company's lists by name.
 
-    *accepted* has what a catalogue accepted last of each product, where one is asked.
+    *accepted* has what a catalogue accepted last of each product, where one is asked. *decided*
+    says of contract and principal whether its owner lets this one read, whatever files say.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Project:
     identifiers: Mapping[str, Identifier]
     people: Mapping[str, Person]
     accepted: Mapping[str, Product] = field(default_factory=lambda: MappingProxyType({}))
+    decided: Mapping[tuple[str, str], bool] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def contracts(self) -> Mapping[str, Contract]:
@@ -77,13 +79,27 @@ class Project:
         return self.contract(port.contract_id)
 
     def readers_of(self, contract: Contract) -> tuple[str, ...]:
-        """Return the principals that may read: products with such an input port, and people."""
-        products = {p.id for p, port in self._inputs() if port.contract_id == contract.id}
+        """Return the principals that may read: by the files, and by the owner's word since.
+
+        By an input port a product reads its own ports and those with `access: auto`; of others
+        it asks for them.
+        """
+        products = {
+            p.id
+            for p, port in self._inputs()
+            if port.contract_id == contract.id
+            and (contract.access == "auto" or contract.product == p.id)
+        }
         if contract in self.relations:
             # A port that carries a relation grants itself to whoever reads them all.
             products |= {p.id for p, port in self._inputs() if port.family == "relation"}
         people = {one.name for one in self.people.values() if one.is_granted(contract.id)}
-        return tuple(sorted(products | people))
+        said = {
+            name: is_granted
+            for (id_, name), is_granted in self.decided.items()
+            if id_ == contract.id
+        }
+        return tuple(sorted(name for name in products | people | {*said} if said.get(name, True)))
 
     def owners_of(self, product_id: str) -> tuple[str, ...]:
         """Return the people who own the product, and may pause it."""

@@ -96,6 +96,22 @@ def raises_its_version(product: Product, project: Project) -> Iterator[Finding]:
             )
 
 
+def waits_for_its_owner(product: Product, project: Project) -> Iterator[Finding]:
+    """An input port with `access: ask` waits for its owner's word (a warning)."""
+    for index, port in enumerate(product.inputs):
+        contract = project.contracts.get(port.contract_id)
+        if contract is None or contract.product == product.id:
+            continue
+        if product.id not in project.readers_of(contract):
+            yield warning(
+                "input-asked",
+                product.folder / DESCRIPTOR,
+                ("inputPorts", index, "contractId"),
+                f"{contract.id} is read by {product.id} once its owner has granted it",
+                f"its owner says `mesh access grant {contract.id} --to {product.id}`",
+            )
+
+
 def pairs(product: Product, project: Project) -> Iterator[tuple[Contract, Contract]]:
     """Each contract that was accepted before, with what it has become."""
     known = project.accepted.get(product.id)
@@ -174,4 +190,5 @@ PROMISES = (
     Checked(rule="names-free", check=keeps_to_free_names),
     Checked(rule="version-raised", check=raises_its_version, level="warning"),
     Checked(rule="input-there", check=reads_what_is_there, level="warning"),
+    Checked(rule="input-asked", check=waits_for_its_owner, level="warning"),
 )

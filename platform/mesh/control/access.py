@@ -1,29 +1,61 @@
-"""The access service: exchanges a principal's secret for a short-lived token.
+"""The access service: exchanges secrets for short-lived tokens, and keeps who may read what.
 
 POST /token?for=call-center   (HTTP Basic: principal, secret)  ->  {"token": …, "expires_in_s": 900}
+GET  /access                  (Bearer, as all below)  every request and grant
+POST /access/request          {"port", "purpose"}     ask, as whom the token says
+POST /access/grant            {"port", "principal", "for_s"?, "purpose"?, "reason"?}  as an owner
+POST /access/revoke           {"port", "principal", "reason"?}  as an owner, or one's own
+
+Not here: who may do what (`granting`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException, Query
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
+from fastapi.security import (
+    HTTPAuthorizationCredentials,
+    HTTPBasic,
+    HTTPBasicCredentials,
+    HTTPBearer,
+)
+from pydantic import BaseModel, ConfigDict, Field
 
 from mesh.backbone.endpoint import Principal
+from mesh.contract.access import Access
+from mesh.control.granting import GrantDesk
 from mesh.control.tokens import LIFE_S, issue_token
 from mesh.errors import Refused
 from mesh.home import Home
 
-__all__ = ["access_app"]
+__all__ = ["access_app", "grant_routes"]
 
 # At the module's level, where FastAPI looks up what annotations name.
-BASIC = HTTPBasic()
+BASIC, BEARER = HTTPBasic(), HTTPBearer()
 Login = Annotated[HTTPBasicCredentials, Depends(BASIC)]
+Token = Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
 Audience = Annotated[str | None, Query(alias="for", max_length=63)]
+Words = Annotated[str, Field(max_length=500)]
+LONGEST_S = 100 * 365 * 24 * 60 * 60
 
 
-def access_app(home: Home) -> FastAPI:
+class Act(BaseModel):
+    """What is asked, granted or revoked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    port: Annotated[str, Field(max_length=200)]
+    principal: Annotated[str, Field(max_length=63)] = ""
+    purpose: Words = ""
+    reason: Words = ""
+    for_s: Annotated[float | None, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] = None
+
+
+def access_app(home: Home, *routers: APIRouter) -> FastAPI:
     """The service over the keys in *home*."""
     app = FastAPI(title="mesh access", docs_url=None, redoc_url=None)
 
@@ -41,4 +73,62 @@ def access_app(home: Home) -> FastAPI:
         except Refused as error:
             raise HTTPException(401, str(error)) from error
 
+    for router in routers:
+        app.include_router(router)
     return app
+
+
+def grant_routes(
+    desk: GrantDesk, check: Callable[[str], str], now: Callable[[], datetime]
+) -> APIRouter:
+    """The acts of *desk* over HTTP; *check* says whom a token speaks for."""
+    router = APIRouter()
+
+    @router.get("/access")
+    def every(token: Token) -> list[Mapping[str, object]]:
+        """Every request and grant, for whoever is a principal."""
+        check(token.credentials)
+        return [document(each, now()) for each in desk.every()]
+
+    @router.post("/access/request")
+    def request(token: Token, act: Act) -> Mapping[str, object]:
+        """Ask for a port."""
+        found = desk.request(check(token.credentials), act.port, plain(act.purpose))
+        return document(found, now())
+
+    @router.post("/access/grant")
+    def grant(token: Token, act: Act) -> Mapping[str, object]:
+        """Grant a port, until a time or until revoked."""
+        given = Access(
+            port=act.port,
+            principal=act.principal,
+            state="granted",
+            purpose=plain(act.purpose),
+            by=check(token.credentials),
+            reason=plain(act.reason),
+            until=None if act.for_s is None else now() + timedelta(seconds=act.for_s),
+        )
+        return document(desk.grant(given), now())
+
+    @router.post("/access/revoke")
+    def revoke(token: Token, act: Act) -> Mapping[str, object]:
+        """Revoke a grant, or refuse a request; which products may hold copies."""
+        by = check(token.credentials)
+        done, copies = desk.revoke(by, act.port, act.principal, plain(act.reason))
+        return {**document(done, now()), "copies": list(copies)}
+
+    return router
+
+
+def document(access: Access, now: datetime) -> Mapping[str, object]:
+    """An access as JSON."""
+    found = {**asdict(access), "state": access.state_at(now)}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in found.items()
+    }
+
+
+def plain(text: str) -> str:
+    """*text* in one line."""
+    return " ".join(text.split())

@@ -1,7 +1,7 @@
 """Every principal of a project and its rights at the broker: least privilege, from the files.
 
-An input port in a descriptor is a grant, and so is a line in `company/people.yaml`, until
-access requests exist. Nobody may do anything that is not listed here.
+Who may read a port is the project's to say (`Project.readers_of`): its files, and what owners
+said since. Nobody may do anything that is not listed here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mesh.backbone.admin import Right
+from mesh.contract.access import ACCESS, GRANTS_TOPIC
 from mesh.contract.audit import AUDIT, ERASER
-from mesh.contract.catalogue import CATALOGUE
+from mesh.contract.catalogue import CATALOGUE, PRODUCTS_TOPIC
 from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.project import Project
 from mesh.contract.sql import SQL
@@ -21,6 +22,7 @@ from mesh.product.plan import inputs_of, position_topic, rejected_topic_of, retr
 __all__ = [
     "REGISTRAR",
     "SCHEMAS_TOPIC",
+    "access_rights",
     "audit_rights",
     "principals_of",
     "reading",
@@ -43,7 +45,7 @@ def principals_of(project: Project) -> tuple[str, ...]:
         "product": set(project.products),
         "system": set(project.systems),
         "person": set(project.people),
-        "service": {REGISTRAR, CATALOGUE, AUDIT, ERASER, SQL},
+        "service": {REGISTRAR, CATALOGUE, AUDIT, ERASER, SQL, ACCESS},
     }
     seen: dict[str, str] = {}
     for kind, names in kinds.items():
@@ -100,7 +102,9 @@ def input_rights(project: Project, product: Product, port: InputPort) -> Iterato
         yield from writing(product.id, topic)
         yield from reading(product.id, topic)
     for source in inputs_of(project, product, port):
-        yield from reading(product.id, source.contract.topic)
+        # Another's port is read by who its readers are.
+        if source.contract.product == product.id:
+            yield from reading(product.id, source.contract.topic)
         if port.system is not None:
             yield from feeding(port.system, source.contract)
 
@@ -118,6 +122,14 @@ def feeding(system: str, contract: Contract) -> Iterator[Right]:
 def registrar_rights() -> Iterator[Right]:
     """The registrar announces every schema that it registers."""
     yield from writing(REGISTRAR, SCHEMAS_TOPIC)
+
+
+def access_rights(everybody: Iterable[str]) -> Iterator[Right]:
+    """The access service writes who may read what; whoever has a door or asks reads it."""
+    yield from writing(ACCESS, GRANTS_TOPIC)
+    yield from reading(ACCESS, PRODUCTS_TOPIC)
+    for principal in (ACCESS, CATALOGUE, REGISTRAR, SQL, *everybody):
+        yield from reading(principal, GRANTS_TOPIC)
 
 
 def audit_rights(topics: Iterable[str]) -> Iterator[Right]:

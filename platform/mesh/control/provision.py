@@ -6,13 +6,16 @@ Idempotent. What stands there and is not what its contract says is reported, nev
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
 
 from mesh.backbone.admin import Admin, Right
+from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.topics import (
+    COMPACTION_LAG_MS,
     Difference,
     Topic,
     rejected_topic,
@@ -20,6 +23,7 @@ from mesh.backbone.topics import (
     single_topic,
     topic_of,
 )
+from mesh.contract.access import GRANT_SCHEMA, GRANTS_TOPIC, accesses, decisions
 from mesh.contract.audit import ERASURES_TOPIC
 from mesh.contract.names import TopicName, parse_topic
 from mesh.contract.project import Project
@@ -33,6 +37,7 @@ from mesh.control.joined import (
 from mesh.control.principals import (
     REGISTRAR,
     SCHEMAS_TOPIC,
+    access_rights,
     audit_rights,
     principals_of,
     rights_of,
@@ -45,7 +50,7 @@ from mesh.product.feed import feed_topic
 from mesh.product.masked import is_hashed
 from mesh.product.plan import position_topic, rejected_topic_of, retry_topic_of
 
-__all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "topics_of"]
+__all__ = ["Provisioned", "make_secrets", "provision", "rejected_of", "settle", "topics_of"]
 
 Report = Callable[[str], None]
 NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -96,6 +101,7 @@ def provision(
     report("principals and rights")
     joined = joined_principals(home)  # once: who joins from now on waits for the next time
     admin.make_users(principals := make_secrets(project, home, joined))
+    project = as_decided(project, admin, registrar := registrar_of(home))
     described = describers(project, joined)
     topics = [*topics_of(project, described)]
     rights = all_rights(project, described, topics)
@@ -108,14 +114,34 @@ def provision(
     if free := freed(left):
         admin.settle_rights({*rights, *free}, settled, is_spared)
     report("schemas")
-    registrar = Principal(name=REGISTRAR, secret=home.secret(REGISTRAR))
     registered = register(project, described, admin.endpoint, registrar)
+    differs = tuple(admin.differences(topics))
     return Provisioned(
-        made_topics=tuple(made),
-        registered=tuple(registered),
-        differences=tuple(admin.differences(topics)),
-        left=left,
+        made_topics=tuple(made), registered=tuple(registered), differences=differs, left=left
     )
+
+
+def registrar_of(home: Home) -> Principal:
+    """Who registers schemas and sees what owners and the catalogue have said."""
+    return Principal(name=REGISTRAR, secret=home.secret(REGISTRAR))
+
+
+def settle(project: Project, home: Home, admin: Admin, principals: Iterable[str]) -> None:
+    """Make the rights of *principals* those that they have in *project*, which knows everybody."""
+    described = describers(project, joined_principals(home))
+    rights = all_rights(project, described, topics_of(project, described))
+    # What it may delete is settled by whoever provisions.
+    admin.settle_rights(rights, {*principals} - {REGISTRAR})
+
+
+def as_decided(project: Project, admin: Admin, registrar: Principal) -> Project:
+    """*project* with what owners have said until now of who may read."""
+    if GRANTS_TOPIC not in admin.topic_partitions():
+        return project
+    bus = Bus(admin.endpoint, registrar, {GRANTS_TOPIC: GRANT_SCHEMA})
+    newest = {key: record for key, record, _, _ in bus.whole(GRANTS_TOPIC)}
+    records = {key: record for key, record in newest.items() if record is not None}
+    return replace(project, decided=decisions(accesses(records).values(), datetime.now(UTC)))
 
 
 def is_topic_of(products: Collection[str], name: str) -> bool:
@@ -131,6 +157,7 @@ def all_rights(
     names = [each.name for each in topics]
     return rights_of(project).union(
         catalogue_rights(described, project.people),
+        access_rights([*described, *project.people]),
         audit_rights(names),
         sql_rights(names),
         erasing_rights(project),
@@ -190,6 +217,16 @@ def topics_of(project: Project, joined: Mapping[str, str] = NOBODY) -> Iterator[
             "cleanup.policy": "delete",
             "retention.ms": "-1",
             "message.timestamp.type": "LogAppendTime",
+        },
+    )
+    yield Topic(
+        name=GRANTS_TOPIC,
+        partitions=1,
+        config={
+            "cleanup.policy": "compact",
+            "message.timestamp.type": "LogAppendTime",
+            # Each act is read by the audit log before it is compacted away.
+            "min.compaction.lag.ms": str(COMPACTION_LAG_MS),
         },
     )
     yield from catalogue_topics(describers(project, joined))

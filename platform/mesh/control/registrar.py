@@ -21,6 +21,7 @@ from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.record import encoded
 from mesh.backbone.registry import Registry, Schema
 from mesh.backbone.wire import salt_header
+from mesh.contract.access import GRANT_SCHEMA, GRANTS_TOPIC
 from mesh.contract.audit import ERASURE_SCHEMA, ERASURES_TOPIC
 from mesh.contract.catalogue import DESCRIPTOR_SCHEMA, OWN_TOPICS, descriptor_topic
 from mesh.contract.diff import Change, field_changes
@@ -161,6 +162,7 @@ def subjects_of(project: Project, described: Mapping[str, str]) -> Iterator[tupl
     """Every registry subject with its schema, the announcements' own first."""
     yield f"{SCHEMAS_TOPIC}-value", ANNOUNCEMENT
     yield f"{ERASURES_TOPIC}-value", ERASURE_SCHEMA
+    yield f"{GRANTS_TOPIC}-value", GRANT_SCHEMA
     for topic, schema in OWN_TOPICS.items():
         yield f"{topic}-value", schema
     for name, domain in described.items():

@@ -16,10 +16,10 @@ TIMEOUT_S = 3.0
 
 
 def is_healthy(address: str) -> bool:
-    """Whether the service at *address* answers and says that it runs, or is paused."""
+    """Whether the service at *address* answers and does what it may."""
     try:
         with urllib.request.urlopen(f"{address}/status", timeout=TIMEOUT_S) as response:  # noqa: S310 - http by construction
-            return json.load(response).get("state") in ("running", "paused")
+            return json.load(response).get("state") in ("running", "paused", "ungranted")
     except (OSError, ValueError):
         return False
 

@@ -6,7 +6,7 @@ Not here: HTTP (`app`), tokens (`check` is handed in), reading (`pages`), format
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -61,14 +61,14 @@ class Answer:
 
 
 class Door:
-    """What a product lets out: *contracts* by port name, *readers* by contract id."""
+    """What a product lets out: *contracts* by port name, to whom *readers* says may read now."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         contracts: Mapping[str, Contract],
         *,
-        readers: Mapping[str, frozenset[str]],
+        readers: Callable[[Contract], Collection[str]],
         check: Callable[[str], str],
         secret: str,
     ) -> None:
@@ -95,7 +95,7 @@ class Door:
         """
         principal = self.principal(token)
         contract = self.contracts.get(port)
-        if contract is None or principal not in self._readers[contract.id]:
+        if contract is None or principal not in self._readers(contract):
             raise Refused(f"{principal} is not granted {port}")
         return contract
 

@@ -21,8 +21,8 @@ from mesh.product.position import Offsets
 
 __all__ = ["Own", "Remembered"]
 
-# So long a token that was good is not looked at again; it lives for 15 minutes.
-REMEMBERED_S = 5.0
+# So long a token that was good is not looked at again: who is revoked is out within five seconds.
+REMEMBERED_S = 2.0
 MOST_REMEMBERED = 1000
 
 

@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,8 +15,9 @@ from starlette.types import ASGIApp
 from mesh.backbone.process import free_port
 from mesh.errors import BackboneError
 from mesh.home import Home
+from mesh.settings import Settings
 
-__all__ = ["Server", "bind"]
+__all__ = ["Server", "bind", "serving"]
 
 START_TIMEOUT_S = 15.0
 BACKLOG = 128
@@ -51,6 +54,17 @@ class Server:
         self._thread.join(timeout=2)
         self._socket.close()
         (self._home.run / f"{self._name}.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def serving(app: ASGIApp, settings: Settings, home: Home, name: str) -> Iterator[str]:
+    """Serve *app* where the settings say, for the time of a block; its address."""
+    server = Server(app, home, name, host=settings.http_host, port=settings.http_port)
+    server.start()
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 def bind(host: str, port: int, name: str) -> socket.socket:

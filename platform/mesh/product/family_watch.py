@@ -82,10 +82,9 @@ class FamilyWatch:
 
         No longer if that was of no use: *error* is about something else.
         """
-        if self._doubt is not None:
-            return False
-        self._doubt, self._settled = error, None
-        return True
+        # Given up or waited out, the next error is a doubt of its own.
+        self._doubt, self._settled = (error if self._doubt is None else None), None
+        return self._doubt is not None
 
     def _members(self, plan: Plan) -> list[Input]:
         """The members that files and catalogue name."""

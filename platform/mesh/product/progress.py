@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mesh.errors import NotGranted, Refused
 from mesh.product.position import Offsets
 from mesh.product.ran import Ran
 
@@ -30,6 +31,12 @@ class Progress:
         if (state, reason) != (self.state, self.reason):
             self.log(f"{state}: {reason}" if reason else state)
         self.state, self.reason = state, reason
+
+    def refused(self, error: Refused) -> None:
+        """Say that a grant is waited for. Raises *error* where none would help."""
+        if not isinstance(error, NotGranted):
+            raise error
+        self.report("ungranted", f"{error}; the port's owner may grant it (`mesh access list`)")
 
     def tell(self, lag: int, news: str) -> None:
         """Take note of what still waits; *news*, if there are any, are logged."""

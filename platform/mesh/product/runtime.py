@@ -63,16 +63,15 @@ class Runtime:
     ) -> None:
         self.plan, self._storage = plan, storage
         self._endpoint, self._principal = endpoint, principal
-        product = plan.product
         self._relay = Relay(
             endpoint,
             principal,
-            position_topic=position_topic(product),
-            source=f"/{product.domain}/{product.id}",
+            position_topic=position_topic(plan.product),
+            source=f"/{plan.product.domain}/{plan.product.id}",
         )
         self._registry = Registry(endpoint)
         self._life = Life(storage, plan)
-        self._beacon = Beacon(endpoint, principal, position_topic(product), self._life.name)
+        self._beacon = Beacon(endpoint, principal, position_topic(plan.product), self._life.name)
         self._quarantine = Quarantine(plan, endpoint, principal, self._registry)
         self._engine: Engine | None = None
         self._inputs: Inputs | None = None
@@ -90,7 +89,7 @@ class Runtime:
         self.listener: Listener | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Run until *stop* is set; waits out an absent Kafka or registry, and a full disk.
+        """Run until *stop* is set; waits out an absent Kafka, a full disk, and who must grant.
 
         Raises `StorageError` and the like for what does not pass by itself, `NoRoom` where the
         storage must be opened anew, as for a rewriting.
@@ -108,7 +107,8 @@ class Runtime:
                     stop.wait(RETRY_S)
                 except Refused as error:
                     if self.watch is None or not self.watch.doubts(error):
-                        raise
+                        self.progress.refused(error)
+                        stop.wait(RETRY_S)
         finally:
             self.close()
 
@@ -235,10 +235,10 @@ class Runtime:
         return Mending(base, self.progress, self._publish)
 
     def _open_inputs(self) -> Inputs:
-        contracts = [each.contract for each in self.plan.inputs]
-        contracts += [retry_contract(each) for each in self.plan.replayable]
-        offsets, may_lose = self._storage.offsets, self._retries
-        return Inputs(self._endpoint, self._principal, contracts, offsets, may_lose)
+        wanted = [each.contract for each in self.plan.inputs]
+        wanted += [retry_contract(each) for each in self.plan.replayable]
+        offsets = self._storage.offsets
+        return Inputs(self._endpoint, self._principal, wanted, offsets, self._retries)
 
     def _close_inputs(self) -> None:
         if self._inputs is not None:

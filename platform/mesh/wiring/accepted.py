@@ -1,7 +1,7 @@
-"""Follows the topic of accepted products: the newest record of each, and when it is whole.
+"""Follows a compacted topic of the mesh's own: the newest record of each key, once it is whole.
 
-Not here: what is made of them, by who lets products join (`joining`) and by who reads whatever
-relation there is (`mesh.product.family_watch`).
+Not here: what is made of them, by who lets products join (`joining`), by who reads whatever
+relation there is (`mesh.product.family_watch`) and by doors (`granted`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mesh.contract.project import Project
 from mesh.errors import MeshError, Unreachable
 from mesh.product.family_watch import FamilyWatch
 
-__all__ = ["Following", "Relating", "products_of", "watching"]
+__all__ = ["Following", "Records", "Relating", "products_of", "watching"]
 
 # Whoever waits for it looks again, and may be told to stop meanwhile.
 WHOLE_TIMEOUT_S = 2.0
@@ -36,10 +36,18 @@ Records = Mapping[str, Mapping[str, Any]]
 
 
 class Following:
-    """One reader of *topic*, from its beginning."""
+    """One reader of *topic*, from its beginning. *next_offset* is what comes next."""
 
-    def __init__(self, endpoint: Endpoint, principal: Principal, topic: str, log: Log) -> None:
-        self._topic, self._log = topic, log
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        principal: Principal,
+        topic: str,
+        log: Log,
+        schema: Mapping[str, Any] = PRODUCT_SCHEMA,
+    ) -> None:
+        self._topic, self._log, self._schema = topic, log, schema
+        self.next_offset = 0
         self._records: dict[str, Mapping[str, Any]] = {}
         self._is_whole = False
         self._consumer = Consumer(
@@ -64,7 +72,7 @@ class Following:
         self._consumer.close()
 
     def look(self, timeout_s: float) -> Records | None:
-        """The newest record of each product, or None until the topic was read to its end.
+        """The newest record of each key, or None until the topic was read to its end.
 
         Raises a `BackboneError` where Kafka refuses.
         """
@@ -73,6 +81,7 @@ class Following:
             failure = message.error()
             if failure is None:
                 self._take((message.key() or b"").decode(errors="replace"), message.value())
+                self.next_offset = int(message.offset() or 0) + 1
             elif failure.code() == KafkaError._PARTITION_EOF:
                 self._is_whole = True
             elif not failure.retriable() and failure.code() != KafkaError._TRANSPORT:
@@ -85,10 +94,10 @@ class Following:
         if value is None:
             return
         try:
-            self._records[key] = decoded(value, PRODUCT_SCHEMA)
+            self._records[key] = decoded(value, self._schema)
         except ValueError as error:
-            # The catalogue alone writes here, and what it wrote wrongly is nobody's to serve.
-            self._log(f"what was accepted of {key} cannot be read: {error}")
+            # One service alone writes here, and what it wrote wrongly is nobody's to serve.
+            self._log(f"what {self._topic} says of {key} cannot be read: {error}")
 
 
 class Relating:

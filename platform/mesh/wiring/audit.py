@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 
 from fastapi import FastAPI
@@ -25,9 +26,10 @@ from mesh.errors import MeshError, Refused
 from mesh.home import Home, locked
 from mesh.ports.dictionary import is_open
 from mesh.ports.refusals import NotKnown, answer_error
-from mesh.ports.serve import Server
+from mesh.ports.serve import serving
 from mesh.settings import Settings
 from mesh.wiring.audit_answers import answers_routes
+from mesh.wiring.granted import Granted, granting
 
 __all__ = ["run_audit"]
 
@@ -53,39 +55,40 @@ def run_audit(
     with locked(folder / "lock", "the audit service"):
         key = log_key_of(folder)
         endpoint = find_endpoint(settings, home)
+        principal = Principal(name=AUDIT, secret=home.secret(AUDIT))
         contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
         follower = Follower(
             endpoint,
-            Principal(name=AUDIT, secret=home.secret(AUDIT)),
+            principal,
             folder / "logs",
             key,
             needs_salt=lambda topic: needs_salt(contracts, topic),
             say=log,
         )
-        with Registry(endpoint) as registry:
-            app = app_of(follower, project, registry, key.log_key, public_key(home))
-            host, port = settings.http_host, settings.http_port
-            server = Server(app, home, AUDIT_SERVICE, host=host, port=port)
-            server.start()
-            log(f"the audit service listens at {server.address}, its key is {key.log_key}")
-            try:
+        with (
+            closing(follower),
+            Registry(endpoint) as registry,
+            granting(project, endpoint, principal, log) as granted,
+        ):
+            app = app_of(follower, granted, registry, key.log_key, public_key(home))
+            with serving(app, settings, home, AUDIT_SERVICE) as address:
+                log(f"the audit service listens at {address}, its key is {key.log_key}")
                 follower.run(stop)
-            finally:
-                server.stop()
-                follower.close()
 
 
 def app_of(
-    follower: Follower, project: Project, registry: Registry, key: LogKey, token_key: str
+    follower: Follower, granted: Granted, registry: Registry, key: LogKey, token_key: str
 ) -> FastAPI:
     """The door of the logs of *follower*, and of the answers from them."""
     app = FastAPI(title="mesh audit", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(MeshError, answer_error)
-    may_read = readers(project, token_key)
+    may_read = readers(granted, token_key)
     app.include_router(audit_routes(follower, key, may_read))
-    app.include_router(answers_routes(follower, project, registry, may_read))
+    app.include_router(answers_routes(follower, granted.files, registry, may_read))
     eraser = Eraser(
-        contracts={each.topic: each for each in project.contracts.values() if each.is_streamed},
+        contracts={
+            each.topic: each for each in granted.files.contracts.values() if each.is_streamed
+        },
         schema_of=registry.schema,
         check=partial(check_eraser, token_key),
     )
@@ -110,13 +113,14 @@ def needs_salt(contracts: Mapping[str, Contract], topic: str) -> bool:
     return topic not in contracts or contracts[topic].has_personal_fields
 
 
-def readers(project: Project, key: str) -> MayRead:
+def readers(granted: Granted, key: str) -> MayRead:
     """Who may read what, by token and topic; the platform's own topics are for everybody.
 
     The catalogue shows whatever it may read to whoever has no token: what is open to all.
     Whoever has the service's own secret may read what the service does.
     """
-    contracts = {each.topic: each for each in project.contracts.values() if each.is_streamed}
+    files = granted.files
+    contracts = {each.topic: each for each in files.contracts.values() if each.is_streamed}
 
     def may_read(token: str, topic: str) -> None:
         try:
@@ -124,10 +128,10 @@ def readers(project: Project, key: str) -> MayRead:
         except Refused as error:
             raise NotKnown(str(error)) from error
         contract = contracts.get(topic)
-        granted = () if contract is None else (*project.readers_of(contract), contract.product)
-        if contract is not None and is_open(contract, project.identifiers):
-            granted = (*granted, CATALOGUE)
-        if not topic.startswith(PLATFORM) and principal not in (*granted, AUDIT):
+        readers = set() if contract is None else {*granted.readers_of(contract), contract.product}
+        if contract is not None and is_open(contract, files.identifiers):
+            readers.add(CATALOGUE)
+        if not topic.startswith(PLATFORM) and principal not in (*readers, AUDIT):
             raise Refused(f"{principal} is not granted {topic}")
 
     return may_read

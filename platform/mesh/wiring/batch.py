@@ -13,18 +13,20 @@ from functools import partial
 import duckdb
 from starlette.types import ASGIApp
 
+from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.model import Product
 from mesh.contract.project import Project
 from mesh.errors import MeshError
 from mesh.home import Home
 from mesh.ports.app import door_app
+from mesh.ports.serve import serving
 from mesh.ports.waiting import Switch
 from mesh.product.deliveries import CURRENT, Delivered, batch_ports, deliveries_of, folder_of
 from mesh.product.duck import quoted
 from mesh.product.pause import Pause
 from mesh.settings import Settings
 from mesh.wiring.doors import door_of, management_of
-from mesh.wiring.product import listening
+from mesh.wiring.granted import Granted, granting
 
 __all__ = ["open_batch", "run_batch"]
 
@@ -122,8 +124,10 @@ def run_batch(
     files = Files(project.product(product))
     pause = Pause(home.storage(product).with_name("pause.json"))
     switch = Switch(product)
-    switch.app = open_batch(settings, home, project, files, pause)
-    with listening(settings, home, switch) as address:
+    principal = Principal(name=product, secret=home.secret(product))
+    following = granting(project, find_endpoint(settings, home), principal, log)
+    with serving(switch, settings, home, product) as address, following as granted:
+        switch.app = open_batch(settings, home, granted, files, pause)
         log(f"{product} listens at {address}")
         while not stop.wait(POLL_S):
             try:
@@ -135,14 +139,16 @@ def run_batch(
 
 
 def open_batch(
-    settings: Settings, home: Home, project: Project, files: Files, pause: Pause
+    settings: Settings, home: Home, granted: Granted, files: Files, pause: Pause
 ) -> ASGIApp:
     """The product's HTTP door over its files."""
     product = files.product
     contracts = {
         each.name: each.contract for each in batch_ports(product) if files.known[each.name]
     }
-    door = door_of(home, project, product, files.connection, contracts)
+    door = door_of(home, granted, product, files.connection, contracts)
     progress = partial(files.describe, pause)
-    management = management_of(settings, project, product, door, progress=progress, pausing=pause)
+    management = management_of(
+        settings, granted.files, product, door, progress=progress, pausing=pause
+    )
     return door_app(door, management)

@@ -21,29 +21,27 @@ from mesh.ports.management import Events, Management
 from mesh.product.pause import Pause
 from mesh.product.rewriting import Rewriting
 from mesh.settings import Settings
+from mesh.wiring.granted import Granted
 
 __all__ = ["door_of", "is_loopback", "management_of"]
 
 
 def door_of(
     home: Home,
-    project: Project,
+    granted: Granted,
     product: Product,
     connection: duckdb.DuckDBPyConnection,
     contracts: Mapping[str, Contract],
 ) -> Door:
-    """The door of *product* to its rows in *connection*, for those who were granted each port.
+    """The door of *product* to its rows in *connection*, for those who are granted each port now.
 
     So may the catalogue, to test contracts on real data: here, and on no topic.
     """
-    key = public_key(home)
+    key, own = public_key(home), {product.id, CATALOGUE}
     return Door(
         connection,
         contracts,
-        readers={
-            each.id: frozenset({*project.readers_of(each), product.id, CATALOGUE})
-            for each in contracts.values()
-        },
+        readers=lambda contract: granted.readers_of(contract) | own,
         check=lambda token: check_token(token, key, product.id),
         secret=home.secret(product.id),
     )

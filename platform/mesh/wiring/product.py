@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +20,8 @@ from mesh.observe.runlog import RunLog
 from mesh.ports.app import door_app
 from mesh.ports.door import Door
 from mesh.ports.own import Own, Remembered
-from mesh.ports.serve import Server
+from mesh.ports.serve import serving
 from mesh.ports.waiting import Switch
-from mesh.product.failpoints import arm
 from mesh.product.listener import Listener
 from mesh.product.pause import Pause
 from mesh.product.plan import plan_product
@@ -33,6 +31,7 @@ from mesh.product.storage import Storage
 from mesh.settings import Settings
 from mesh.wiring.accepted import watching
 from mesh.wiring.doors import door_of, management_of
+from mesh.wiring.granted import Granted, granting
 from mesh.wiring.opening import run_with_room, stand_by
 from mesh.wiring.own import own_routes
 
@@ -55,8 +54,6 @@ def run_product(
 
     Raises `AlreadyRunning` where it runs already, and what the runtime cannot wait out.
     """
-    if settings.failpoint is not None:
-        arm(settings.failpoint)
     plan = plan_product(project, product, home.mask_key)  # First: a name that is none is wrong use.
     endpoint = find_endpoint(settings, home)
     principal = Principal(name=product, secret=home.secret(product))
@@ -66,18 +63,19 @@ def run_product(
     standby = partial(stand_by, open_storage, home, product, stop=stop, log=log)
     if (storage := standby() if is_standby else open_storage()) is None:
         return
-    switch = Switch(product)
     start = partial(Runtime, plan, endpoint=endpoint, principal=principal, log=log, pause=pause)
 
     def run_once(storage: Storage) -> None:
         runtime = start(storage)
         runtime.watch, runtime.rewriting = watch, rewriting
-        switch.app = open_door(settings, home, project, runtime, storage.reader, runs=runs)
+        switch.app = open_door(settings, home, granted, runtime, storage.reader, runs=runs)
         with runs.run(runtime.progress.ran):
             runtime.run(stop)
 
     watched = watching(project, product, endpoint, principal, log)
-    with listening(settings, home, switch) as address, watched as watch:
+    following = granting(project, endpoint, principal, log)
+    served = serving(switch := Switch(product), settings, home, product)
+    with served as address, following as granted, watched as watch:
         log(f"{product} listens at {address}")
         run_with_room(run_once, open_storage, storage, stop=stop, tell=switch.say, log=log)
     log(f"{product} stopped")
@@ -91,31 +89,19 @@ def open_anew(
     return Storage.open(path, tables)
 
 
-@contextmanager
-def listening(settings: Settings, home: Home, switch: Switch) -> Iterator[str]:
-    """The product's HTTP port, open for the time of a block; its address."""
-    host, port = settings.http_host, settings.http_port
-    server = Server(switch, home, switch.product, host=host, port=port)
-    server.start()
-    try:
-        yield server.address
-    finally:
-        server.stop()
-
-
 def open_door(
     settings: Settings,
     home: Home,
-    project: Project,
+    granted: Granted,
     runtime: Runtime,
     reader: Callable[[], duckdb.DuckDBPyConnection],
     *,
     runs: RunLog,
 ) -> ASGIApp:
     """The product's HTTP door over further connections to its storage."""
-    product = runtime.plan.product
+    product, project = runtime.plan.product, granted.files
     contracts = {each.port.name: each.contract for each in runtime.plan.outputs}
-    door = door_of(home, project, product, reader(), contracts)
+    door = door_of(home, granted, product, reader(), contracts)
     job = Job(project, runtime.plan, find_endpoint(settings, home).bootstrap_servers)
     management = management_of(
         settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from fastapi import FastAPI
 
@@ -16,7 +17,7 @@ from mesh.control.tokens import check_token, public_key
 from mesh.errors import MeshError, Refused
 from mesh.home import Home, locked
 from mesh.ports.refusals import NotKnown, answer_error
-from mesh.ports.serve import Server
+from mesh.ports.serve import serving
 from mesh.settings import Settings
 from mesh.sql.desk import Desk
 from mesh.sql.follower import Follower
@@ -24,6 +25,7 @@ from mesh.sql.limits import Limits, missing
 from mesh.sql.nursery import Nursery
 from mesh.sql.pool import Pool
 from mesh.sql.shelf import Shelf
+from mesh.wiring.granted import Granted, granting
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.sql_door import sql_routes
 
@@ -49,31 +51,31 @@ def run_sql(
     Raises `AlreadyRunning` where another does on this state folder.
     """
     folder = home.folder(SQL_SERVICE)
-    contracts = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
+    public = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
+    streamed = [each for each in public if each.is_streamed]
     with locked(folder / "lock", "the SQL access point"):
         endpoint = find_endpoint(settings, home)
         principal = Principal(name=SQL, secret=home.secret(SQL))
-        with Registry(endpoint) as registry, Nursery(ZYGOTE) as nursery:
-            shelf = Shelf(folder, [each for each in contracts if each.is_streamed], registry.schema)
-            pool = Pool(nursery, Limits())
-            follower = Follower(endpoint, principal, shelf, log)
-            desk = Desk(shelf=shelf, pool=pool, granted=grants_of(project), why_not=missing())
+        with (
+            Registry(endpoint) as registry,
+            Nursery(ZYGOTE) as nursery,
+            closing(Shelf(folder, streamed, registry.schema)) as shelf,
+            closing(Follower(endpoint, principal, shelf, log)) as follower,
+            closing(Pool(nursery, Limits())) as pool,
+            granting(project, endpoint, principal, log) as granted,
+        ):
+            desk = Desk(shelf=shelf, pool=pool, granted=grants_of(granted), why_not=missing())
             app = sql_app(desk, public_key(home), lambda: status_of(desk, follower))
             app.include_router(rewriting_routes(follower.rewriting, checker(public_key(home))))
-            host, port = settings.http_host, settings.http_port
-            server = Server(app, home, SQL_SERVICE, host=host, port=port)
-            server.start()
-            log(f"the SQL access point listens at {server.address}")
-            if desk.why_not:
-                log(f"SQL is not answered here: {desk.why_not}")
-            threading.Thread(target=look_at_rights, args=(desk, stop, log), daemon=True).start()
-            try:
+            with serving(app, settings, home, SQL_SERVICE) as address:
+                log(f"the SQL access point listens at {address}")
+                if desk.why_not:
+                    log(f"SQL is not answered here: {desk.why_not}")
+                rights = threading.Thread(
+                    target=look_at_rights, args=(desk, stop, log), daemon=True
+                )
+                rights.start()
                 follower.run(stop)
-            finally:
-                server.stop()
-                pool.close()
-                follower.close()
-                shelf.close()
 
 
 def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]) -> None:
@@ -117,13 +119,14 @@ def checker(token_key: str) -> Callable[[str], str]:
     return who
 
 
-def grants_of(project: Project) -> Callable[[str], frozenset[str]]:
-    """Which contracts a principal may read: those that it was granted, and its own."""
-    grants: dict[str, set[str]] = {}
-    for each in project.contracts.values():
-        for principal in (*project.readers_of(each), each.product):
-            grants.setdefault(principal, set()).add(each.id)
-    return lambda principal: frozenset(grants.get(principal, ()))
+def grants_of(granted: Granted) -> Callable[[str], frozenset[str]]:
+    """Which contracts a principal may read now: those that it is granted, and its own."""
+    contracts = granted.files.contracts.values()
+    return lambda principal: frozenset(
+        each.id
+        for each in contracts
+        if principal == each.product or principal in granted.readers_of(each)
+    )
 
 
 def status_of(desk: Desk, follower: Follower) -> Mapping[str, object]:

@@ -32,6 +32,7 @@ __all__ = ["READY", "supervise"]
 
 # What whoever started us in the background says when it has seen that all is ready.
 READY = b"ready\n"
+READY_STATES = ("running", "recovering", "paused", "ungranted")
 BACKBONE_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 10.0
 PRODUCTS_TIMEOUT_S = 60.0
@@ -216,11 +217,11 @@ def is_running(home: Home, name: str) -> bool:
     """Whether the process answers and does its work.
 
     Rebuilding a storage is work too, and may take longer than anybody wants to wait; who is
-    paused does what it should.
+    paused does what it should, and who must be granted an input what it may.
     """
     address = home.address(name)
     status = ask_status(address, 1.0) if address else None
-    return status is not None and status.get("state") in ("running", "recovering", "paused")
+    return status is not None and status.get("state") in READY_STATES
 
 
 def is_alive(home: Home, name: str) -> bool:
