@@ -130,9 +130,9 @@ def test_a_grant_without_a_purpose_to_nobody_or_of_no_port_is_wrong_use(desk: De
         desk.grant("nobody")
     with pytest.raises(WrongUse, match="has a purpose"):
         desk.desk.request("mallory", CALLS, "")
-    with pytest.raises(Refused, match="there is no port"):
+    with pytest.raises(Refused, match="there is no output port"):
         desk.desk.request("mallory", "call-center.salaries", PURPOSE)
-    with pytest.raises(Refused, match="there is no port"):
+    with pytest.raises(Refused, match="there is no output port"):
         desk.desk.request("mallory", "call-center.finished-calls", PURPOSE)
     with pytest.raises(WrongUse, match="itself"):
         desk.desk.request("call-center", CALLS, PURPOSE)

@@ -29,7 +29,7 @@ from mesh.backbone.endpoint import Principal
 from mesh.contract.access import Access
 from mesh.control.granting import GrantDesk
 from mesh.control.tokens import LIFE_S, issue_token
-from mesh.errors import Refused
+from mesh.errors import Refused, WrongUse
 from mesh.home import Home
 
 __all__ = ["access_app", "grant_routes"]
@@ -39,7 +39,7 @@ BASIC, BEARER = HTTPBasic(), HTTPBearer()
 Login = Annotated[HTTPBasicCredentials, Depends(BASIC)]
 Token = Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
 Audience = Annotated[str | None, Query(alias="for", max_length=63)]
-Words = Annotated[str, Field(max_length=500)]
+LONGEST_TEXT = 500
 LONGEST_S = 100 * 365 * 24 * 60 * 60
 
 
@@ -50,8 +50,8 @@ class Act(BaseModel):
 
     port: Annotated[str, Field(max_length=200)]
     principal: Annotated[str, Field(max_length=63)] = ""
-    purpose: Words = ""
-    reason: Words = ""
+    purpose: str = ""
+    reason: str = ""
     for_s: Annotated[float | None, Field(gt=0, le=LONGEST_S, allow_inf_nan=False)] = None
 
 
@@ -130,5 +130,7 @@ def document(access: Access, now: datetime) -> Mapping[str, object]:
 
 
 def plain(text: str) -> str:
-    """*text* in one line."""
+    """*text* in one line. Raises `WrongUse` where it is too long to be read."""
+    if len(text) > LONGEST_TEXT:
+        raise WrongUse(f"purpose and reason have {LONGEST_TEXT} characters at most")
     return " ".join(text.split())

@@ -114,7 +114,7 @@ class GrantDesk:
             for each in product.outputs:
                 if each.contract.id == port:
                     return each.contract
-        raise Refused(f"there is no port {port[:80]}: `mesh catalogue` lists those there are")
+        raise Refused(f"there is no output port {port[:80]}: see `mesh catalogue list`")
 
     def _said(self, act: Access) -> Access:
         self._write(act)
