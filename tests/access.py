@@ -16,6 +16,7 @@ from mesh.contract.access import Access, decisions
 from mesh.contract.project import Project
 from mesh.control.granting import GrantDesk
 from mesh.settings import Settings
+from mesh.sql.limits import missing
 from mesh.testing import Workbench
 from mesh.wiring.access import run_access
 from mesh.wiring.granted import Granted
@@ -104,6 +105,15 @@ class Reader:
     def of_audit(self) -> bool:
         return self.of("audit", f"/state/{CALLS}?format=json")
 
+    def of_sql(self) -> bool:
+        if missing():  # nobody is answered on this machine
+            return self.of_door()
+        table = f"{self.topic.split('.')[1].replace('-', '_')}.call_center.calls"
+        url, headers = f"{self.address('sql')}/sql", self.login("sql")
+        response = httpx.post(url, content=f"select 1 from {table} limit 1", headers=headers)
+        assert response.status_code == 200 or "does not exist" in response.text, response.text
+        return response.status_code == 200
+
     def of(self, service: str, path: str) -> bool:
         """Whether a service answers; only a refusal is a no."""
         response = httpx.get(f"{self.address(service)}{path}", headers=self.login(service))
@@ -131,7 +141,7 @@ class Reader:
         return found
 
     def everywhere(self) -> set[bool]:
-        return {self.of_kafka(), self.of_door(), self.of_audit()}
+        return {self.of_kafka(), self.of_door(), self.of_audit(), self.of_sql()}
 
 
 @contextmanager

@@ -7,7 +7,7 @@ who writes it (`access`), and Kafka's own rights (`joining`).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,10 +41,7 @@ class Clock:
 
 
 class Granted:
-    """Who may read what of the project of *files* now. One thread takes records, any may ask.
-
-    That thread calls *lost* with those who may read less than before.
-    """
+    """Who may read what of the project of *files* now. One thread takes records, any may ask."""
 
     def __init__(self, files: Project) -> None:
         self.files, self._now = files, Clock()
@@ -52,7 +49,6 @@ class Granted:
         self._state: tuple[Project, dict[str, frozenset[str]]] | None = None
         self.acts: Mapping[str, Access] = {}
         self.next_offset = 0
-        self.lost: Callable[[Collection[str]], None] = lambda _: None
         self._news = threading.Condition()
 
     @property
@@ -72,13 +68,9 @@ class Granted:
         decided = decisions(acts.values(), self._now())
         with self._news:
             self.acts, self.next_offset = acts, next_offset
-            before = decided if self._state is None else self._state[0].decided
             if self._state is None or self._state[0].decided != decided:
                 self._state = (replace(self.files, decided=decided), {})
             self._news.notify_all()
-        gone = {who for (id_, who), may in decided.items() if before.get((id_, who), True) > may}
-        if gone:
-            self.lost(gone)
 
     def look_at_the_clock(self) -> None:
         """End what is over, where nothing is heard."""
