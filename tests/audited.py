@@ -27,6 +27,7 @@ from mesh.contract.types import avro_schema
 from mesh.control.tokens import issue_token, make_keys, public_key
 from mesh.home import Home
 from mesh.wiring.audit import app_of
+from mesh.wiring.granted import Granted
 from tests.audit import key_of, salt
 from tests.shelves import served, shipped_shelf, with_entries
 from tests.strategies import contract_of, field_of
@@ -125,7 +126,9 @@ def audited(folder: Path, shelf: Shelf) -> Iterator[AuditDoor]:
     logs.write(calls.topic, 0, messages(0, [CALLER] * 30, [CALLER.encode()] * 30))
     registry = SimpleNamespace(schema={SCHEMA_ID: avro_schema(TARIFFS)}.get)
     key = key_of("mesh-audit/test").log_key
-    app = app_of(logs, shelf.project, registry, key, public_key(home))  # type: ignore[arg-type]  # of the same shape
+    granted = Granted(shelf.project)
+    granted.take({})
+    app = app_of(logs, granted, registry, key, public_key(home))  # type: ignore[arg-type]  # of the same shape
     try:
         with served(app, folder / "run") as door, httpx.Client(trust_env=False) as client:
             yield AuditDoor(
