@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mesh.backbone.topics import topic_of
 from mesh.contract.descriptor import canonical, descriptor_in, from_canonical, materialise
 from mesh.contract.diff import diff
 from mesh.contract.odps import load_product
@@ -139,6 +140,13 @@ def test_a_masked_contract_is_made_of_the_other_and_a_contract_as_any():
         "queue.enum", "duration_s.minimum", "ends-after-start",
     ]  # fmt: skip
     assert (contract.retention_ms, contract.access) == (2_592_000_000, "auto")
+
+
+def test_a_masked_topic_can_be_erased_from_by_key_as_the_one_that_it_masks():
+    contract = load_project(ROOT).contract("call-center.calls-masked")
+
+    assert topic_of(contract).config["cleanup.policy"] == "compact,delete"
+    assert topic_of(replace(contract, masked_from=None)).config["cleanup.policy"] == "delete"
 
 
 def test_a_hashed_field_is_not_shown_to_everybody_though_nobody_is_asked():

@@ -83,7 +83,7 @@ def test_rejections_of_one_place_differ_by_a_number_however_batches_are_cut():
 
     assert both["id"].to_pylist() == ["t/2/4/0", "t/2/5/0", "t/2/5/1"]
     assert alone["id"].to_pylist() == both["id"].to_pylist()[1:]
-    assert both["key"].to_pylist()[0] == b'["t","2","4"]'
+    assert both["key"].to_pylist()[0] == b'["t","2","4","0"]'
 
 
 def test_a_rejection_keeps_the_bytes_and_says_why():

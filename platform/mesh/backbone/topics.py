@@ -78,7 +78,8 @@ def cleanup_policy(contract: Contract) -> str:
     """State is compacted; events age out, and can be erased by key where they are personal."""
     if contract.kind == "state":
         return "compact"
-    return "compact,delete" if contract.has_personal_fields else "delete"
+    is_of_persons = contract.has_personal_fields or contract.masked_from is not None
+    return "compact,delete" if is_of_persons else "delete"
 
 
 def rejected_topic(name: str) -> Topic:
