@@ -7,10 +7,12 @@ import threading
 import time
 
 import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from mesh.errors import StorageError, TopicDiffers
 from mesh.product import fetch
+from mesh.product.life import Life
 from mesh.product.relay import RelayFailed
 from tests.stream import (
     PRODUCT,
@@ -20,6 +22,7 @@ from tests.stream import (
     calls,
     make_anew,
     messages,
+    published_ids,
     run,
     stored_ids,
 )
@@ -151,3 +154,34 @@ def test_more_partitions_than_the_contract_has_stop_the_product_with_the_reason(
 
     with pytest.raises(TopicDiffers, match="has 6 partitions, its contract says 4"):
         run(workbench, 0)
+
+
+def test_a_product_goes_on_where_all_of_its_input_has_aged_out_behind_it(workbench):
+    workbench.feed(PRODUCT, calls(50))
+    run(workbench, 50)
+    drop_all(workbench, workbench.contract(STAGING).topic)
+
+    run(workbench, 0)
+    workbench.feed(PRODUCT, calls(50, 50))
+    run(workbench, 50)
+
+    assert sorted(published_ids(workbench)) == sorted(stored_ids(workbench))
+    assert len(stored_ids(workbench)) == 100
+
+
+def test_a_product_that_was_killed_cannot_tell_what_aged_out_behind_it(workbench, monkeypatch):
+    monkeypatch.setattr(Life, "leave", lambda *_: None)
+    workbench.feed(PRODUCT, calls(50))
+    run(workbench, 50)
+    drop_all(workbench, workbench.contract(STAGING).topic)
+
+    with pytest.raises(StorageError, match="retention has passed"):
+        run(workbench, 0)
+
+
+def drop_all(bench, topic: str) -> None:
+    """Drop all of a topic, as its retention would: markers of transactions too."""
+    client = bench.backbone.administrator()._client
+    places = [TopicPartition(topic, number, OFFSET_END) for number in range(4)]
+    for future in client.delete_records(places).values():
+        future.result()

@@ -191,6 +191,13 @@ class Inputs:
             for topic, last in lasts.items()
         }
 
+    def passed(self, known: Offsets) -> Offsets:
+        """*known* offsets, and where those partitions have nothing more before: there."""
+        return {
+            topic: {n: max(o, self._next.get(topic, {}).get(n, o)) for n, o in each.items()}
+            for topic, each in known.items()
+        }
+
     def has_reached(self, offsets: Offsets) -> bool:
         """Whether everything before *offsets* was drained; gaps of compaction count as drained."""
         return all(

@@ -6,10 +6,13 @@ read it from the beginning. Not here: how that is done (`recovery`).
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
+from contextlib import suppress
 
 from mesh.backbone.topics import topic_of
+from mesh.errors import MeshError
 from mesh.product.inputs import Inputs
 from mesh.product.plan import Plan
 from mesh.product.storage import Storage
@@ -70,6 +73,22 @@ class Life:
         # What is overdue stays so: a machine that slept still believes what it saw last.
         if not self.is_overdue and not inputs.lag(self._topics):
             self.met()
+
+    def leave(self, inputs: Inputs | None) -> None:
+        """Remember how far *inputs* were read, markers of transactions included.
+
+        Retention may pass these too, and then a topic no longer holds where its last message ended.
+        """
+        known = self._storage.offsets
+        passed = inputs.passed(known) if inputs is not None else known
+        if passed == known:
+            return
+        # A storage that is shut keeps what it has.
+        with suppress(MeshError):
+            with self._storage.transaction():
+                sql = "update mesh.state set offsets = ?"
+                self._storage.connection.execute(sql, [json.dumps(passed)])
+            self._storage.offsets = passed
 
     def met(self) -> None:
         """All there is was taken in."""

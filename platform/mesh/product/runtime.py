@@ -141,6 +141,7 @@ class Runtime:
 
     def close(self) -> None:
         """Let go of Kafka and the registry; the storage is the caller's."""
+        self._life.leave(self._inputs)
         self._close_inputs()
         for each in (self._publishing, self._rest, self._relay, self._registry, self._beacon):
             each.close()
@@ -187,8 +188,7 @@ class Runtime:
         if self._engine is None:
             self._engine = Engine(self.plan, self._storage, self._registry)
             self._engine.states.listener = self.listener
-            found = intakes_of(self.plan, self._registry, self._engine.checker)
-            self._intakes = by_topic(found)
+            self._intakes = by_topic(intakes_of(self.plan, self._registry, self._engine.checker))
         if not self._beacon.claim(self._stop.is_set):
             return None
         position = self._relay.open(self._stop.is_set)
