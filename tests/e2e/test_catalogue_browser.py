@@ -157,7 +157,7 @@ def test_a_product_is_found_and_its_way_opened_by_the_keyboard_alone(page, addre
     page.wait_for_url("**/products/call-center")
     walk(page, "HTTP of calls")
     page.keyboard.press("Enter")
-    assert page.locator("code[data-way=http]").is_visible()
+    assert page.locator("code[data-way=http][data-port='call-center.calls']").is_visible()
     walk(page, "calls")
     assert page.evaluate("document.activeElement.tagName") == "a"  # a tile of the picture
     walk(page, "Billing")
