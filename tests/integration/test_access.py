@@ -199,8 +199,8 @@ def test_everything_listens_on_the_loopback_only(mesh: Mesh):
         if connection.status == psutil.CONN_LISTEN
     ]
 
-    # Access, the audit log, the product and the catalogue.
-    assert len(found) == 4
+    # Access, the audit log, SQL, the product and the catalogue.
+    assert len(found) == 5
     assert set(found) == {"127.0.0.1"}
 
 
