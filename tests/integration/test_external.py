@@ -61,7 +61,7 @@ def test_the_administrators_password_is_not_handed_on(mesh: Mesh, backbone):
     supervisor, *others = sorted(mesh.processes(), key=lambda each: each.create_time())
 
     assert supervisor.environ()["MESH_SASL_PASSWORD"] == backbone.admin.secret
-    assert len(others) == 4
+    assert len(others) == 5
     for each in others:
         assert backbone.admin.secret not in each.environ().values()
 
