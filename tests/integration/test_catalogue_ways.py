@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import yaml
 
 from catalog.pages.product import product_document
 from catalog.shelf import Entry, Observed, Shelf
+from mesh.contract.access import initial
 from mesh.contract.lineage import declared_edges
 from mesh.contract.project import load_project
 from mesh.testing import open_workbench
@@ -53,7 +55,7 @@ def ways(backbone, tmp_path_factory):
             shelf = Shelf(
                 project=project, entries={"call-center": entry}, edges=declared_edges(project)
             )
-            [port] = product_document(shelf, entry, {}, address)["ports"]
+            port, _ = product_document(shelf, entry, {}, address)["ports"]  # and the masked one
             yield {each["name"]: each["text"] for each in port["ways"]}, paste
 
 
@@ -98,7 +100,7 @@ def test_the_program_reads_messages_and_imports_nothing_of_the_mesh(ways):
     assert all("'call_id': UUID(" in row and "'phone_number': '+" in row for row in rows)
 
 
-def test_the_lines_make_another_product_a_reader(ways, tmp_path):
+def test_the_lines_make_another_product_one_that_asks_and_reads_once_it_is_granted(ways, tmp_path):
     for name in ("products", "company"):
         shutil.copytree(ROOT / name, tmp_path / name)
     descriptor = tmp_path / "products" / "billing" / "product.yaml"
@@ -107,4 +109,9 @@ def test_the_lines_make_another_product_a_reader(ways, tmp_path):
     descriptor.write_text(yaml.safe_dump(document, sort_keys=False))
 
     project = load_project(tmp_path)
-    assert "billing" in project.readers_of(project.contract("call-center.calls"))
+    contract = project.contract("call-center.calls")
+    granted = replace(project, decided={(contract.id, "billing"): True})
+    asked = [(each.port, each.state) for each in initial(project) if each.principal == "billing"]
+    assert (contract.id, "requested") in asked
+    assert "billing" not in project.readers_of(contract)
+    assert "billing" in granted.readers_of(contract)
