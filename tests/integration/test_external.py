@@ -122,5 +122,5 @@ def test_a_start_that_waits_for_a_kafka_in_vain_ends_at_ctrl_c(mesh: Mesh):
     up = mesh.start("up", MESH_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}")
     up.until_said("reading products")
 
-    assert up.end_by(signal.SIGINT, 4) == 130
+    assert up.end_by(signal.SIGINT, 10) == 130
     assert mesh.is_gone(3)
