@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from mesh.audit.note import SigningKey
 from mesh.audit.origin import LogName, topic_id
@@ -21,14 +21,13 @@ from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError, MeshError
 from mesh.product.fetch import fetch
-from mesh.product.following import Place, follower, place_of
+from mesh.product.following import Place, follower, place_of, watermarks
 from mesh.product.public_topics import Found, Topics
 
 __all__ = ["Followed", "Follower"]
 
 LOOK_S = 2.0
 WAIT_S = 0.2
-TIMEOUT_S = 15.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +153,7 @@ class Follower:
         topic, partition = place
         followed = Followed(id=id_)
         try:
-            low, high = self._watermarks(place)
+            low, high = watermarks(self._consumer, place)
             followed.log = self._log_of(place, id_)
             followed.next, followed.end = followed.log.last_offset + 1, high
             if followed.next > high:
@@ -227,13 +226,6 @@ class Follower:
             self._note(error)
         elif not error.retriable():
             self._looked_at = 0.0
-
-    def _watermarks(self, place: Place) -> tuple[int, int]:
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), TIMEOUT_S)
-        except KafkaException as exception:
-            raise kafka_error(exception.args[0], f"read {place[0]}") from exception
-        return int(low), int(high)
 
     def _note(self, error: KafkaError) -> None:
         """Keep what stops the whole client; it goes on by itself from all else."""

@@ -14,7 +14,7 @@ from mesh.product.fetch import fetch
 from mesh.product.following import Place
 from mesh.product.readback import is_end
 
-__all__ = ["Reread", "bounds"]
+__all__ = ["TIMEOUT_S", "Reread"]
 
 WAIT_S = 0.2
 TIMEOUT_S = 30.0
@@ -52,12 +52,3 @@ class Reread:
         taken = [each for each in waiting if (each.offset() or 0) < offset]
         self._waiting = waiting[len(taken) :]
         return columns_of(taken)
-
-
-def bounds(consumer: Consumer, place: Place) -> tuple[int, int]:
-    """The first offset of a partition, and the one after its last. Raises a `BackboneError`."""
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(*place), TIMEOUT_S, cached=False)
-    except KafkaException as exception:
-        raise kafka_error(exception.args[0], f"read {place[0]}") from exception
-    return int(low), int(high)

@@ -22,12 +22,13 @@ from mesh.audit.note import LogKey
 from mesh.audit.origin import LogName, topic_id
 from mesh.audit.policies import Policy
 from mesh.audit.recount import Piece, Recount, unchecked
-from mesh.audit.reread import Reread, bounds
+from mesh.audit.reread import TIMEOUT_S, Reread
 from mesh.audit.rows import PortRows
 from mesh.audit.served import Served
 from mesh.audit.tiles import WIDTH, Tile
 from mesh.audit.told import Port
 from mesh.errors import Unproven
+from mesh.product.following import watermarks
 
 __all__ = ["POLL_S", "Bench", "Subject", "check_topic"]
 
@@ -141,7 +142,7 @@ class Partition:
     def __init__(self, bench: Bench, subject: Subject, path: str, recount: Recount) -> None:
         self._bench, self._path = bench, path
         place = (subject.topic, recount.name.partition)
-        low, self._high = bounds(bench.consumer, place)
+        low, self._high = watermarks(bench.consumer, place, TIMEOUT_S)
         self._reread = Reread(bench.consumer, place, low, self._high)
         self._is_sound = True
         self._live = Live(

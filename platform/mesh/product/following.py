@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 
-__all__ = ["Place", "follower", "place_of"]
+__all__ = ["Place", "follower", "place_of", "watermarks"]
 
 Place = tuple[str, int]
+TIMEOUT_S = 15.0
 
 
 def follower(
@@ -39,3 +41,12 @@ def follower(
 def place_of(message: Message) -> Place:
     """Topic and partition of a message."""
     return str(message.topic()), int(message.partition() or 0)
+
+
+def watermarks(consumer: Consumer, place: Place, timeout_s: float = TIMEOUT_S) -> tuple[int, int]:
+    """The first offset of a partition, and the one after its last. Raises a `BackboneError`."""
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout_s)
+    except KafkaException as exception:
+        raise kafka_error(exception.args[0], f"read {place[0]}") from exception
+    return int(low), int(high)

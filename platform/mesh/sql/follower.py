@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
 from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import MeshError, StorageError
 from mesh.product.fetch import fetch
-from mesh.product.following import Place, follower, place_of
+from mesh.product.following import Place, follower, place_of, watermarks
 from mesh.product.public_topics import Found, Topics
 from mesh.product.rewriting import Rewriting
 from mesh.sql.shelf import Shelf
@@ -26,7 +26,6 @@ LOOK_S = 2.0
 WAIT_S = 0.05
 PAUSE_S = 1.0
 RETENTION_S = 60.0
-TIMEOUT_S = 15.0
 
 
 class Follower:
@@ -118,7 +117,7 @@ class Follower:
         """Read on where the table ends; from the topic's beginning where that cannot be."""
         new = [(topic, each) for each in range(found.partitions)]
         new = [place for place in new if place not in self._followed]
-        marks = {place: self._watermarks(place) for place in new}
+        marks = {place: watermarks(self._consumer, place) for place in new}
         table = self._shelf.tables[topic]
         for (_, partition), (low, high) in marks.items():
             if not low <= table.offsets.get(partition, low) <= high:
@@ -191,15 +190,8 @@ class Follower:
     def _forget(self) -> None:
         """Drop what retention took from the topics."""
         for place in [*self._followed]:
-            self._shelf.tables[place[0]].forget(place[1], self._watermarks(place)[0])
+            self._shelf.tables[place[0]].forget(place[1], watermarks(self._consumer, place)[0])
         self._forgot_at = time.monotonic()
-
-    def _watermarks(self, place: Place) -> tuple[int, int]:
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(*place), TIMEOUT_S)
-        except KafkaException as exception:
-            raise kafka_error(exception.args[0], f"read {place[0]}") from exception
-        return int(low), int(high)
 
     def _note(self, error: KafkaError) -> None:
         """Keep what stops the whole client; it goes on by itself from all else."""

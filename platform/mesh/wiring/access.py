@@ -17,14 +17,15 @@ from mesh.contract.model import Product
 from mesh.contract.project import Project
 from mesh.control.access import access_app, grant_routes
 from mesh.control.granting import GrantDesk
-from mesh.control.tokens import check_token, public_key
-from mesh.errors import MeshError, Refused
+from mesh.control.tokens import public_key
+from mesh.errors import MeshError
 from mesh.home import Home, locked
-from mesh.ports.refusals import NotKnown, answer_error
+from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
 from mesh.settings import Settings
 from mesh.wiring.accepted import Following, products_of
 from mesh.wiring.granted import Clock, Granted, granting
+from mesh.wiring.speaking import principal_of
 
 __all__ = ["run_access"]
 
@@ -58,7 +59,8 @@ def run_access(
 
         book = Everybody(granted)
         desk = GrantDesk(book, write, lambda: names(home), now := Clock())
-        app = access_app(home, grant_routes(desk, partial(checked, public_key(home)), now))
+        check = partial(principal_of, key=public_key(home), audience=ACCESS_SERVICE)
+        app = access_app(home, grant_routes(desk, check, now))
         app.add_exception_handler(MeshError, answer_error)
         with serving(app, settings, home, ACCESS_SERVICE) as address:
             log(f"{ACCESS_SERVICE} listens at {address}")
@@ -97,14 +99,6 @@ class Everybody:
         if digests != self._digests:
             self._joined = {each.id: each for each in products_of(strangers, log)}
             self._digests = digests
-
-
-def checked(key: str, token: str) -> str:
-    """Whom *token* speaks for. Raises `NotKnown` where it is not good."""
-    try:
-        return check_token(token, key, ACCESS_SERVICE)
-    except Refused as error:
-        raise NotKnown(str(error)) from error
 
 
 def names(home: Home) -> Collection[str]:

@@ -21,15 +21,16 @@ from mesh.contract.audit import AUDIT, AUDIT_SERVICE, ERASER
 from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
-from mesh.control.tokens import check_token, public_key
+from mesh.control.tokens import public_key
 from mesh.errors import MeshError, Refused
 from mesh.home import Home, locked
 from mesh.ports.dictionary import is_open
-from mesh.ports.refusals import NotKnown, answer_error
+from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
 from mesh.settings import Settings
 from mesh.wiring.audit_answers import answers_routes
 from mesh.wiring.granted import Granted, granting
+from mesh.wiring.speaking import principal_of
 
 __all__ = ["run_audit"]
 
@@ -98,10 +99,7 @@ def app_of(
 
 def check_eraser(key: str, token: str) -> None:
     """Raise where *token* does not speak for whoever erases."""
-    try:
-        principal = check_token(token, key, AUDIT_SERVICE)
-    except Refused as error:
-        raise NotKnown(str(error)) from error
+    principal = principal_of(token, key, AUDIT_SERVICE)
     if principal != ERASER:
         raise Refused(f"{principal} does not erase: only {ERASER} may have openings destroyed")
 
@@ -123,10 +121,7 @@ def readers(granted: Granted, key: str) -> MayRead:
     contracts = {each.topic: each for each in files.contracts.values() if each.is_streamed}
 
     def may_read(token: str, topic: str) -> None:
-        try:
-            principal = check_token(token, key, AUDIT_SERVICE)
-        except Refused as error:
-            raise NotKnown(str(error)) from error
+        principal = principal_of(token, key, AUDIT_SERVICE)
         contract = contracts.get(topic)
         readers = set() if contract is None else {*granted.readers_of(contract), contract.product}
         if contract is not None and is_open(contract, files.identifiers):

@@ -13,10 +13,10 @@ from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
 from mesh.contract.project import Project
 from mesh.contract.sql import SQL, SQL_SERVICE
-from mesh.control.tokens import check_token, public_key
-from mesh.errors import MeshError, Refused
+from mesh.control.tokens import public_key
+from mesh.errors import MeshError
 from mesh.home import Home, locked
-from mesh.ports.refusals import NotKnown, answer_error
+from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
 from mesh.settings import Settings
 from mesh.sql.desk import Desk
@@ -27,6 +27,7 @@ from mesh.sql.pool import Pool
 from mesh.sql.shelf import Shelf
 from mesh.wiring.granted import Granted, granting
 from mesh.wiring.rewriting_door import rewriting_routes
+from mesh.wiring.speaking import principal_of
 from mesh.wiring.sql_door import sql_routes
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
@@ -107,10 +108,7 @@ def checker(token_key: str) -> Callable[[str], str]:
         name, until = known.get(token, ("", 0.0))
         if time.monotonic() < until:
             return name
-        try:
-            name = check_token(token, token_key, SQL_SERVICE)
-        except Refused as error:
-            raise NotKnown(str(error)) from error
+        name = principal_of(token, token_key, SQL_SERVICE)
         if len(known) > MOST_TOKENS:
             known.clear()
         known[token] = (name, time.monotonic() + BELIEVED_S)
