@@ -11,7 +11,8 @@ import pytest
 
 from mesh.product import engine, fetch, state_port
 from mesh.product.engine import Engine
-from mesh.product.relay import RelayFailed
+from mesh.product.position import Batch
+from mesh.product.relay import Relay, RelayFailed
 from mesh.product.state_engine import StateEngine
 from tests.stats import (
     CALLERS,
@@ -124,6 +125,35 @@ def test_a_comparison_that_is_stopped_between_its_transactions_says_each_row_onc
     assert len(history(bench, PHONES)) == before + NUMBERS
     assert_true(bench, PHONES)
     assert_never_back(bench, PHONES, lambda row: row["calls"])
+
+
+class SlowRelay:
+    """A relay whose publications take a while, as on a busy broker."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._relay, name)
+
+    def publish(self, batch: Batch) -> None:
+        time.sleep(1)
+        self._relay.publish(batch)
+
+
+def test_what_is_on_its_way_when_a_port_is_compared_is_not_said_again(bench, monkeypatch):
+    monkeypatch.setattr(state_port, "PIECE", 2)
+    feed(bench, 20)
+    run(bench, STATS, 20)
+    before = len(history(bench, PHONES))
+    rewrite(bench, PHONES_SQL.replace("count(*)", "count(*) + 100"))
+    run_through_steps(bench, 6)
+
+    with bench.running(STATS) as runtime:
+        runtime._relay = SlowRelay(runtime._relay)
+        bench.settle(runtime)
+
+    assert len(history(bench, PHONES)) == before + NUMBERS
 
 
 def run_for(bench, product: str, batches: int) -> None:

@@ -21,14 +21,22 @@ __all__ = ["Mending"]
 
 
 class Mending:
-    """Mends one storage and the ports that follow from it; *publish* says what is new."""
+    """Mends one storage and the ports that follow from it; *publish* says what is new.
+
+    *show* returns once Kafka shows all that was published: only then may a port be compared with
+    its topic, or what is on its way would be said again.
+    """
 
     def __init__(
-        self, inputs: Rereading, progress: Progress, publish: Callable[[Batch], None]
+        self,
+        inputs: Rereading,
+        progress: Progress,
+        publish: Callable[[Batch], None],
+        show: Callable[[Callable[[], bool]], None],
     ) -> None:
         self._engine = inputs.engine
         self._recovery, self._catching_up = Recovery(inputs), CatchingUp(inputs)
-        self._progress, self._publish = progress, publish
+        self._progress, self._publish, self._show = progress, publish, show
 
     def recover(self, position: Position, stop: threading.Event) -> bool:
         """The storage is torn, older or lost: what was published is the truth.
@@ -53,6 +61,7 @@ class Mending:
         if self._engine.states.stale():
             reason = "state ports are compared with what they have published"
             self._progress.report("recovering", reason)
+            self._show(stop.is_set)
         for batch in self._recovery.refresh(stop, tell):
             self._publish(batch)
         if is_overdue and not stop.is_set():

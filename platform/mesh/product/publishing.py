@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mesh.product.patience import Patience
 from mesh.product.position import Batch
+from mesh.product.relay import Relay
 from mesh.product.storage import Storage
 
 __all__ = ["SMALL", "Publishing"]
@@ -57,6 +58,15 @@ class Publishing:
         (future, batch), self._under_way = self._under_way, None
         future.result()
         self._tell(batch)
+
+    def show(self, relay: Relay, should_stop: Callable[[], bool]) -> None:
+        """Wait until Kafka shows all that was published. Raises what that failed with.
+
+        A commit is answered before its markers stand on the topics; *relay*'s fence waits for them.
+        """
+        self.settle()
+        if self.has_published:
+            relay.open(should_stop)
 
     def abandon(self) -> None:
         """Wait, whatever comes of it: the position in Kafka is read before anything else."""

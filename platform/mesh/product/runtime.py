@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from confluent_kafka import Message
 
@@ -82,9 +83,8 @@ class Runtime:
         self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets, log=log)
         self._publishing = Publishing(self.patience, storage, self.progress.ran.published)
-        self.pause = pause or Pause()
+        self.pause, self.rewriting = pause or Pause(), Rewriting()
         self._rest = Rest(self.pause, self._open_inputs, self.progress.report)
-        self.rewriting = Rewriting()
         self.watch: FamilyWatch | None = None
         self.listener: Listener | None = None
 
@@ -232,13 +232,13 @@ class Runtime:
             principal=self._principal,
             registry=self._registry,
         )
-        return Mending(base, self.progress, self._publish)
+        show = partial(self._publishing.show, self._relay)
+        return Mending(base, self.progress, self._publish, show)
 
     def _open_inputs(self) -> Inputs:
-        wanted = [each.contract for each in self.plan.inputs]
-        wanted += [retry_contract(each) for each in self.plan.replayable]
-        offsets = self._storage.offsets
-        return Inputs(self._endpoint, self._principal, wanted, offsets, self._retries)
+        retries = [retry_contract(each) for each in self.plan.replayable]
+        wanted = [*(each.contract for each in self.plan.inputs), *retries]
+        return Inputs(self._endpoint, self._principal, wanted, self._storage.offsets, self._retries)
 
     def _close_inputs(self) -> None:
         if self._inputs is not None:
