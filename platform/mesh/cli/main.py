@@ -28,6 +28,7 @@ COMMANDS = {
     "dump": "mesh.cli.dump:dump",
     "feed": "mesh.cli.feed:feed",
     "read": "mesh.cli.read:read",
+    "export": "mesh.cli.export:export",
     "token": "mesh.cli.read:token",
     "access": "mesh.cli.access:access",
     "pause": "mesh.cli.pause:pause",

@@ -30,6 +30,11 @@ class RowReader:
         self._schema = arrow_schema(contract).append(pa.field(PLACE, pa.int64()))
         self._decoders: dict[int, Decoder] = {}
 
+    @property
+    def schema_ids(self) -> tuple[int, ...]:
+        """The ids of the schemas by which messages were read until now."""
+        return tuple(sorted(self._decoders))
+
     def rows(self, values: pa.Array) -> pa.Table:
         """The rows of those of *values* that are one, with their place among them."""
         tables = [self._schema.empty_table()]

@@ -53,6 +53,11 @@ class Table:
         self.offsets: dict[int, int] = {}
         self._open()
 
+    @property
+    def source(self) -> duckdb.DuckDBPyRelation:
+        """Its rows, as a query may go on from them."""
+        return self._connection.sql(f"select * from {self._rows}")
+
     def _open(self) -> None:
         """Open what is there of this topic and these columns, or begin anew."""
         columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in self._columns)

@@ -1,0 +1,88 @@
+"""A batch port's file: Parquet, with the offsets that its rows are true for in its metadata.
+
+    count = write(path, schema, batches, about)
+    rows, about = read(path)
+
+A file is there whole or not at all. Not here: where rows come from (`topic`, `export`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mesh.errors import SettingsError, WrongUse
+
+__all__ = ["About", "about", "read", "write"]
+
+# As doors say it; and all that only a file has to say, since nobody answers beside it.
+OFFSETS, ABOUT = b"mesh.offsets", b"mesh.export"
+Offsets = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a file is of. *offsets* are those that come next, by topic and partition.
+
+    *begins* are the first that the topic still had. *schema_ids* are the registry's, of the
+    messages that were read; of a file that the change audit log was asked for they are not known.
+    """
+
+    port: str
+    version: str
+    kind: str
+    topic: str
+    topic_id: str
+    schema_ids: tuple[int, ...]
+    offsets: Offsets
+    begins: Offsets
+    source: str
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """For the schema of a file."""
+        return {
+            OFFSETS: json.dumps(self.offsets).encode(),
+            ABOUT: json.dumps(asdict(self)).encode(),
+        }
+
+
+def write(path: Path, schema: pa.Schema, batches: Iterable[pa.Table], about: About) -> int:
+    """Write *batches* to *path* and return how many rows they were.
+
+    They are written beside it, and it is renamed when it is whole.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    noted, count = schema.with_metadata(about.metadata()), 0
+    try:
+        try:
+            with pq.ParquetWriter(part, noted, compression="zstd") as writer:
+                for each in batches:
+                    writer.write_table(each.replace_schema_metadata(noted.metadata))
+                    count += each.num_rows
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from error
+    return count
+
+
+def read(path: Path) -> tuple[pa.Table, About]:
+    """The rows of a file that was exported, and what it is of. Raises `WrongUse` for another."""
+    found = about(path)
+    return pq.read_table(path).replace_schema_metadata(None), found
+
+
+def about(path: Path) -> About:
+    """What a file is of, of whatever size it is. Raises `WrongUse` where it was not exported."""
+    try:
+        document = json.loads((pq.read_schema(path).metadata or {})[ABOUT])
+        return About(**{**document, "schema_ids": tuple(document["schema_ids"])})
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise WrongUse(f"{path} is no file of `mesh export`: {error}") from error
