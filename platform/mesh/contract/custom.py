@@ -29,7 +29,7 @@ CONTRACT = frozenset(
     {"portKind", "partitions", "retention", "purpose", "access", "relation", "fairness"}
 )
 FIELD = frozenset({"identifier", "personal", "masked"})
-INPUT_PORT = frozenset({"system", "keep", "family"})
+INPUT_PORT = frozenset({"system", "own", "keep", "family"})
 OUTPUT_PORT = frozenset({"maskedFrom", "access"})
 _LEVELS = {
     "a contract": CONTRACT,

@@ -154,7 +154,8 @@ class InputPort:
     """What a product reads: another product's port, or a staging topic that *system* writes.
 
     *contract_id* is resolved by the project (`mesh.contract.project`). A port with a *family*
-    stands for all ports of a kind, whoever's they are, and has no contract of its own.
+    stands for all ports of a kind, whoever's they are, and has no contract of its own. One that
+    is *own* is a staging topic that the product itself writes.
     """
 
     name: str
@@ -162,6 +163,7 @@ class InputPort:
     system: str | None = None
     keep: str = "all"
     family: str | None = None
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mesh.contract.custom import INPUT_PORT, choice, custom_properties, how_long_kept, text
+from mesh.contract.custom import INPUT_PORT, choice, custom_properties, flag, how_long_kept, text
 from mesh.contract.masking import masked_contracts, origin_of
 from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.names import (
@@ -137,12 +137,15 @@ def _inputs(root: Node, contracts: Mapping[str, Contract], report: Report) -> tu
     for node in named_ports(root["inputPorts"], report):
         custom = custom_properties(node, INPUT_PORT, report)
         system = text(custom.get("system"), report, kebab=True)
-        given = node["contractId"]
+        given, is_own = node["contractId"], flag(custom.get("own"), report)
         family = choice(custom.get("family"), ("relation",), report)
         if family is None:
-            _check_input(node, root["id"].text, contracts, report, is_staging=system is not None)
+            staged = is_own or system is not None
+            _check_input(node, root["id"].text, contracts, report, is_staging=staged)
         elif given.is_given:
             report.fault(given, "a family names no contract", "remove `contractId:`", rule=_RULE)
+        if is_own and (system or family):
+            report.fault(node, "the product alone writes an `own` port", "remove it", rule=_RULE)
         ports.append(
             InputPort(
                 name=node["name"].text,
@@ -150,6 +153,7 @@ def _inputs(root: Node, contracts: Mapping[str, Contract], report: Report) -> tu
                 system=system,
                 keep=how_long_kept(custom.get("keep"), report),
                 family=family,
+                is_own=is_own,
             )
         )
     return tuple(ports)
@@ -172,7 +176,7 @@ def _check_input(
         report.fault(given, problem, f"write {product_id}.{name}", rule=_RULE)
     elif not is_staging and own:
         problem = f"input port {name} does not say which system writes it"
-        report.fault(node, problem, "add the customProperty `system`", rule=_RULE)
+        report.fault(node, problem, "add the customProperty `system`, or `own`", rule=_RULE)
     elif is_staging:
         _check_contract(given, contracts, report, visibility="priv")
 

@@ -107,6 +107,9 @@ def input_rights(project: Project, product: Product, port: InputPort) -> Iterato
             yield from reading(product.id, source.contract.topic)
         if port.system is not None:
             yield from feeding(port.system, source.contract)
+        if port.is_own:
+            yield from writing(product.id, source.contract.topic)
+            yield from transacting(product.id, source.contract.topic)
 
 
 def feeding(system: str, contract: Contract) -> Iterator[Right]:

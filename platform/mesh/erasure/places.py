@@ -41,7 +41,7 @@ def places_of(project: Project) -> Iterator[Place]:
             retry = retry_topic_of(rejected)
             found[rejected] = Place(topic=rejected, kind="rejected", writer=product.id)
             found[retry] = Place(topic=retry, kind="retry", writer=product.id)
-            if port.system is not None:
+            if port.system is not None or port.is_own:
                 contract = project.input_contract(port)
                 found[contract.topic] = Place(
                     topic=contract.topic, kind="staging", writer=ERASER, contract=contract

@@ -34,7 +34,7 @@ from mesh.product.storage import Storage
 from mesh.product.topics import topic_ids
 from mesh.product.transform import CAUSE
 
-__all__ = ["Fed", "Feed", "feed_topic"]
+__all__ = ["Fed", "Feed", "causes", "feed_topic"]
 
 RELAY_TRIES = 5
 # A reason may quote a value, so a large bad file would have as many as it has lines.
