@@ -29,7 +29,7 @@ from mesh.product.rewriting import Rewriting
 from mesh.product.storage import Storage
 from tests.mapped import notes_contract
 
-__all__ = ["NAMES", "ROWS", "Doors", "opened_door"]
+__all__ = ["NAMES", "ROWS", "Doors", "asked", "opened_door"]
 
 # A reader, an owner, a person with nothing, the product itself, another product, who erases.
 NAMES = ("ada", "grace", "mallory", "sample", "other", ERASER)
@@ -119,6 +119,14 @@ class Doors:
 
         batch = self.storage.save(no_messages(), {"t": {partition: offset}})
         self.storage.committed(batch)
+
+
+def asked(doors: Doors, query: str, name: str = "ada", **more: Any) -> dict[str, Any]:
+    """What GraphQL answers."""
+    answer = doors.ask("/graphql", name, "POST", json={"query": query, **more})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
     GET  /ports/calls/rows?queue=billing&limit=10     (Authorization: Bearer TOKEN)
     GET  /ports/calls/rows/KEY
+    POST /graphql
     GET  /status /discoverability /observability /observability/lineage /metrics /dictionary
     GET  /control /openapi.json
     POST /control/pause /control/resume /control/rewrite
@@ -21,6 +22,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import MeshError, WrongUse
 from mesh.ports.door import Answer, Asked, Door
+from mesh.ports.formats import FORMATS
+from mesh.ports.graphql_door import add_graphql
 from mesh.ports.management import Management
 from mesh.ports.openapi import openapi
 from mesh.ports.refusals import answer_error
@@ -46,6 +49,7 @@ def door_app(door: Door, management: Management) -> FastAPI:
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(MeshError, answer_error)
     add_rows(app, door)
+    add_graphql(app, door)
     add_documents(app, door, management)
     add_control(app, door, management)
     return app
@@ -150,14 +154,14 @@ def asked(
 def respond(request: Request, answer: Answer) -> Response:
     """The HTTP response of an answer."""
     headers = headers_of(request, answer)
-    if answer.pieces is None:
+    if answer.batches is None:
         answer.close()
         return Response(None, 304, headers)
     return Streamed(
         answer.pieces,
         answer.close,
         headers=headers,
-        media_type=answer.media,
+        media_type=FORMATS[answer.format],
         longest_s=LONGEST_S,
     )
 

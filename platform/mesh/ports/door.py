@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow as pa
 from mesh.contract.model import Contract
 from mesh.errors import Refused
 from mesh.ports.cursor import Cursors
-from mesh.ports.formats import FORMATS, Notes, encode
+from mesh.ports.formats import Notes, encode
 from mesh.ports.keytext import pairs_of
 from mesh.ports.pages import every_row, read_page, row_schema
 from mesh.ports.question import Pairs, Question, question_of
@@ -48,16 +49,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Rows in a format. *pieces* is None where the reader has them already.
+    """Rows, to be taken once. *batches* is None where the reader has them already.
 
     Whoever takes an answer closes it: a whole port is read while it is sent.
     """
 
-    media: str
+    format: str
     etag: str
     notes: Notes
-    pieces: Iterator[bytes] | None
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch] | None
     close: Callable[[], None] = lambda: None
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        """The rows in the format that was asked for."""
+        return encode(self.format, self.schema, self.batches or iter(()), self.notes)
 
 
 class Door:
@@ -107,22 +114,23 @@ class Door:
         """
         contract = self.contract(asked.port, asked.token)
         question = question_of(contract, pairs_of(contract, asked.pairs, asked.key), asked.accept)
+        schema = row_schema(contract, question.fields)
+        answered = partial(Answer, format=question.format, schema=schema)
         if question.limit is None:
-            return self._export(question, asked.known)
+            return self._export(question, asked.known, answered)
         with self._turn(self._pages), self._look() as snapshot:
             etag = snapshot.version.etag(question.whole)
             notes = Notes(offsets=snapshot.version.offsets, others=provenance(contract))
             if matches(etag, asked.known):
-                return Answer(media=FORMATS[question.format], etag=etag, notes=notes, pieces=None)
+                return answered(etag=etag, notes=notes, batches=None)
             page = read_page(snapshot, question, self._cursors)
         if asked.key is not None and not page.rows.num_rows:
             raise NotThere(f"{contract.id} has no row with this key")
         notes = Notes(offsets=notes.offsets, next=page.next, others=notes.others)
-        rows = page.rows.cast(row_schema(contract, question.fields))
-        pieces = encode(question.format, rows.schema, rows.to_batches(), notes)
-        return Answer(media=FORMATS[question.format], etag=etag, notes=notes, pieces=pieces)
+        batches = iter(page.rows.cast(schema).to_batches())
+        return answered(etag=etag, notes=notes, batches=batches)
 
-    def _export(self, question: Question, known: str) -> Answer:
+    def _export(self, question: Question, known: str, answered: Callable[..., Answer]) -> Answer:
         """Every row, read while it is sent."""
         if not self._exports.acquire(timeout=PATIENCE_S):
             raise Busy("the whole of a port is being read already: try again, or read by pages")
@@ -132,21 +140,18 @@ class Door:
             etag = snapshot.version.etag(question.whole)
             others = provenance(question.contract)
             notes = Notes(offsets=snapshot.version.offsets, others=others)
-            pieces = None
+            batches = None
             close = once(snapshot.close, self._exports.release)
             if matches(etag, known):
                 close()
             else:
-                schema = row_schema(question.contract, question.fields)
-                tables = every_row(snapshot, question)
-                pieces = encode(question.format, schema, grouped(tables), notes)
+                batches = grouped(every_row(snapshot, question))
         except BaseException:
             if snapshot is not None:
                 snapshot.close()
             self._exports.release()
             raise
-        media = FORMATS[question.format]
-        return Answer(media=media, etag=etag, notes=notes, pieces=pieces, close=close)
+        return answered(etag=etag, notes=notes, batches=batches, close=close)
 
     def counts(self) -> tuple[dict[str, int], int]:
         """How many rows each port has, and how many rows and messages were ever rejected."""

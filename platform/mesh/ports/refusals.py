@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from fastapi import Request
     from fastapi.responses import JSONResponse
 
-__all__ = ["BadCursor", "Busy", "NotAcceptable", "NotKnown", "NotThere", "answer_error"]
+__all__ = [
+    "BadCursor",
+    "Busy",
+    "NotAcceptable",
+    "NotKnown",
+    "NotThere",
+    "answer_error",
+    "status_of",
+]
 
 RETRY_AFTER_S = 2
 
@@ -50,11 +58,16 @@ STATUS: tuple[tuple[type[MeshError], int], ...] = (
 )
 
 
+def status_of(error: Exception) -> int:
+    """The HTTP status for an error of our tree."""
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
 def answer_error(_: Request, error: Exception) -> JSONResponse:
     """The answer for an error of our tree."""
     # FastAPI takes a second to import, and formats alone need none.
     from fastapi.responses import JSONResponse
 
-    status = next(status for kind, status in STATUS if isinstance(error, kind))
+    status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER_S)}}
     return JSONResponse({"detail": str(error)}, status, headers.get(status))
