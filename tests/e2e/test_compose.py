@@ -87,6 +87,7 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "contracts": "healthy",
         "billing": "healthy",
         "key-ring": "healthy",
+        "customer-profile": "healthy",
     }
 
 

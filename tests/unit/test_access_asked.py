@@ -12,7 +12,9 @@ import pytest
 from mesh.contract.policies import check_product
 from mesh.contract.project import Project, load_project
 from mesh.control.principals import rights_of
+from mesh.errors import InvalidFile
 from tests.access import CALLS, PURPOSE, Desk
+from tests.majors import edit
 from tests.people import free
 from tests.repository import ROOT
 from tests.stats import PHONES, PHONES_SQL, write_product
@@ -43,7 +45,10 @@ def test_an_input_port_on_a_port_that_asks_is_a_request(with_stats: Project):
     assert not reads(with_stats, "call-stats")
     desk.grant("call-stats")
     assert reads(desk.book.project, "call-stats")
-    assert desk.desk.revoke("grace", CALLS, "call-stats", "")[1] == ("call-stats",)
+    assert desk.desk.revoke("grace", CALLS, "call-stats", "")[1] == (
+        "call-stats",
+        "customer-profile",
+    )
     assert not reads(desk.book.project, "call-stats")
 
 
@@ -54,6 +59,32 @@ def test_an_input_port_on_a_port_that_asks_nobody_is_granted(with_stats: Project
     assert reads(project, "call-stats")
     assert Desk(project).desk.request("mallory", CALLS, PURPOSE).by == "auto"
     assert "input-asked" not in rules(project)
+
+
+def test_what_an_owner_gives_in_the_files_is_granted_to_the_product_that_asks_until_revoked():
+    desk = Desk(load_project(ROOT))
+    (found,) = [each for each in desk.desk.every() if each.key == f"{CALLS}/customer-profile"]
+
+    assert (found.state, found.by) == ("granted", "grace")
+    assert reads(desk.book.project, "customer-profile")
+    desk.desk.revoke("grace", CALLS, "customer-profile", "")
+    assert not reads(desk.book.project, "customer-profile")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[call-center.calls]", "[contracts.contracts]", "does not own contracts"),
+        ("[call-center.calls]", "[call-center.cals]", "did you mean call-center.calls?"),
+        ("to: customer-profile, contracts: [call", "to: customers, contracts: [call", "customers"),
+    ],
+)
+def test_nobody_gives_what_is_not_theirs_or_not_there(with_stats: Project, old, new, words):
+    edit(with_stats.root / "company" / "people.yaml", (old, new))
+
+    with pytest.raises(InvalidFile, match=words) as found:
+        load_project(with_stats.root)
+    assert len(found.value.faults) == 1
 
 
 def test_a_check_of_the_product_says_that_it_waits(with_stats: Project):

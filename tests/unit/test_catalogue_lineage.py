@@ -100,10 +100,13 @@ def test_a_declared_input_that_was_not_read_is_flagged_once_its_product_ran(clie
     post(client, event(STAGING), "call-center")
     found = client.get("/api/v1/lineage?product=call-center").json()
     assert found["differences"] == []
-    assert [(each["source"], each["kind"]) for each in found["edges"]] == [
-        ("call-center.finished-calls", "both")
-    ]
-    assert ["queue", "call-center.calls.queue"] in found["edges"][0]["columns"]
+    edges = {each["source"]: each for each in found["edges"]}
+    assert {name: each["kind"] for name, each in edges.items()} == {
+        "call-center.calls": "declared",
+        "call-center.finished-calls": "both",
+    }
+    columns = edges["call-center.finished-calls"]["columns"]
+    assert ["queue", "call-center.calls.queue"] in columns
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def test_an_older_event_does_not_take_the_place_of_a_newer(book: Book) -> None:
 
 def test_the_impact_of_a_field_is_json_too(client) -> None:
     found = client.get("/api/v1/impact?field=billing.payer-changes.payer_id").json()
-    assert found["products"] == ["billing", "key-ring"]
+    assert found["products"] == ["billing", "customer-profile", "key-ring"]
     for wrong in ("nothing", "billing.payer-changes.x", "x.y.z", ""):
         assert client.get("/api/v1/impact", params={"field": wrong}).status_code == 422
 

@@ -186,7 +186,7 @@ def test_an_unknown_contract_is_a_fault_where_it_is_named(root):
 
     (fault,) = faults_of(load_project, root)
 
-    assert (fault.path.name, fault.line) == ("people.yaml", 9)
+    assert (fault.path.name, fault.line) == ("people.yaml", 10)
     assert fault.remedy == "did you mean call-center.calls?"
 
 

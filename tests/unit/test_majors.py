@@ -12,6 +12,7 @@ from mesh.contract.project import load_project
 from mesh.errors import InvalidFile, WrongUse
 from mesh.product.plan import plan_product
 from tests.majors import CALLS, CALLS_V2, add_v2, center, edit, retire_v1
+from tests.people import grant_only
 from tests.repository import ROOT
 from tests.stats import CALLERS, HEAVY, write_project
 
@@ -19,8 +20,9 @@ from tests.stats import CALLERS, HEAVY, write_project
 @pytest.fixture
 def root(tmp_path):
     """A project whose call center serves both major versions of its calls."""
-    for name in ("products", "company"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copytree(center(ROOT), center(tmp_path))
+    shutil.copytree(ROOT / "company", tmp_path / "company")
+    grant_only(tmp_path / "company" / "people.yaml", "call-center")
     add_v2(tmp_path)
     return tmp_path
 

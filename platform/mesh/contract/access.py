@@ -163,7 +163,7 @@ def require_owner(project: Project, contract: Contract, principal: str) -> None:
 
 
 def initial(project: Project) -> Iterator[Access]:
-    """What files say: lines of `company/people.yaml` grant, input ports ask."""
+    """What files say: lines of `company/people.yaml` grant, input ports ask, or are given."""
     for product in project.products.values():
         for port in product.inputs:
             family = project.relations if port.family == "relation" else ()
@@ -172,19 +172,20 @@ def initial(project: Project) -> Iterator[Access]:
                 if contract.product != product.id:
                     # A relation grants itself to whoever reads them all.
                     is_free = contract.access == "auto" or single is None
-                    yield by_input(product, contract, is_free=is_free)
+                    giver = AUTO if is_free else project.giver_of(contract, product.id)
+                    yield by_input(product, contract, giver)
     for person in project.people.values():
         yield from lines_of(person)
 
 
-def by_input(product: Product, contract: Contract, *, is_free: bool) -> Access:
-    """What an input port makes of a product's access to another's port."""
+def by_input(product: Product, contract: Contract, giver: str | None) -> Access:
+    """What an input port makes of a product's access to another's port, which *giver* grants."""
     return Access(
         port=contract.id,
         principal=product.id,
-        state="granted" if is_free else "requested",
+        state="granted" if giver else "requested",
         purpose=product.description or product.name,
-        by=AUTO if is_free else product.id,
+        by=giver or product.id,
         reason="an input port of its descriptor",
     )
 

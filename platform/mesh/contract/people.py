@@ -1,7 +1,8 @@
 """People: what each is granted from the start, and the products that each owns.
 
 A grant names a contract and the purpose for which its rows may be read. Who owns a product may
-pause it and decides who reads its ports (`access`); that alone lets nobody read.
+pause it and decides who reads its ports (`access`); that alone lets nobody read. What an owner
+gives is granted from the start to products whose input ports ask for it.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person, who is a principal as products are."""
+    """A person, who is a principal as products are; *gives* has products and contracts."""
 
     name: str
     domain: str
     role: str = ""
     grants: tuple[Grant, ...] = ()
     owns: tuple[str, ...] = ()
+    gives: tuple[tuple[str, str], ...] = ()
 
     def is_granted(self, contract_id: str) -> bool:
         """Whether this person may read the contract's port."""
@@ -67,6 +69,11 @@ def _checked(file: YamlFile, report: Report) -> dict[str, Person]:
             role=node["role"].text,
             grants=tuple(_grant(one) for one in node["grants"].items),
             owns=tuple(one.text for one in node["owns"].items),
+            gives=tuple(
+                (line["to"].text, contract.text)
+                for line in node["gives"].items
+                for contract in line["contracts"].items
+            ),
         )
     return found
 

@@ -6,7 +6,6 @@ project.readers_of(project.contract("call-center.calls"))  # ('ada', 'grace')
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from mesh.contract.model import Contract, InputPort, Product
 from mesh.contract.names import listed, nearest
 from mesh.contract.odps import DESCRIPTOR, load_product
 from mesh.contract.people import Person, load_people
+from mesh.contract.references import check_people, report_unknown
 from mesh.contract.yamlfile import Node, Report, read_yaml
 from mesh.errors import InvalidFile, WrongUse
 
@@ -81,14 +81,18 @@ class Project:
     def readers_of(self, contract: Contract) -> tuple[str, ...]:
         """Return the principals that may read: by the files, and by the owner's word since.
 
-        By an input port a product reads its own ports and those with `access: auto`; of others
-        it asks for them.
+        By an input port a product reads its own ports, those with `access: auto`, and those that
+        an owner gives it; of others it asks for them.
         """
         products = {
             p.id
             for p, port in self._inputs()
             if port.contract_id == contract.id
-            and (contract.access == "auto" or contract.product == p.id)
+            and (
+                contract.access == "auto"
+                or contract.product == p.id
+                or self.giver_of(contract, p.id)
+            )
         }
         if contract in self.relations:
             # A port that carries a relation grants itself to whoever reads them all.
@@ -100,6 +104,11 @@ class Project:
             if id_ == contract.id
         }
         return tuple(sorted(name for name in products | people | {*said} if said.get(name, True)))
+
+    def giver_of(self, contract: Contract, product_id: str) -> str | None:
+        """Return the owner who gives a product this port from the start, if one does."""
+        line = (product_id, contract.id)
+        return next((one.name for one in self.people.values() if line in one.gives), None)
 
     def owners_of(self, product_id: str) -> tuple[str, ...]:
         """Return the people who own the product, and may pause it."""
@@ -144,6 +153,7 @@ def load_project(root: Path) -> Project:
     )
     if not report.faults:  # else every reference to what could not be read would be one more
         _check_references(project, report)
+        check_people(project.people, products, root / PEOPLE, report)
         _check_principals(project, report)
     report.raise_faults()
     return project
@@ -182,25 +192,14 @@ def _people(path: Path, report: Report) -> Mapping[str, Person]:
 
 
 def _check_references(project: Project, report: Report) -> None:
-    """Find ports and grants that name a contract which no product has."""
+    """Find ports that name a contract which no product has."""
     known = project.contracts
     for product in project.products.values():
         for index, port in enumerate(product.inputs):
             if port.family is None and port.contract_id not in known:
                 file = read_yaml(product.folder / DESCRIPTOR)
                 place = Node(file, ("inputPorts", index, "contractId"), None)
-                _report_unknown(place, "contract", port.contract_id, known, report)
-    for index, person in enumerate(project.people.values()):
-        for position, product_id in enumerate(person.owns):
-            if product_id not in project.products:
-                file = read_yaml(project.root / PEOPLE)
-                place = Node(file, ("people", index, "owns", position), None)
-                _report_unknown(place, "product", product_id, project.products, report)
-        for position, grant in enumerate(person.grants):
-            if grant.contract_id not in known:
-                where = ("people", index, "grants", position, "contract")
-                place = Node(read_yaml(project.root / PEOPLE), where, None)
-                _report_unknown(place, "contract", grant.contract_id, known, report)
+                report_unknown(place, "contract", port.contract_id, known, report)
 
 
 def _check_principals(project: Project, report: Report) -> None:
@@ -217,26 +216,6 @@ def _check_principals(project: Project, report: Report) -> None:
                 place = Node(read_yaml(product.folder / DESCRIPTOR), ("inputPorts",), None)
                 problem = f"the system {port.system} is called as a product is"
                 report.fault(place, problem, "give the system another name", rule=_RULE)
-
-
-def _report_unknown(
-    place: Node, kind: str, name: str, known: Mapping[str, object], report: Report
-) -> None:
-    majors = sorted(one for one in known if kind == "contract" and _is_major_of(one, name))
-    if majors:
-        problem = f"{name} is read here, and its product offers it no longer"
-        remedy = f"read {listed(majors)} instead; until then its product must keep it"
-        report.fault(place, problem, remedy, rule=_RULE)
-        return
-    near = nearest(name, known)
-    remedy = f"did you mean {near}?" if near else f"the {kind}s are {listed(sorted(known))}"
-    report.fault(place, f"there is no {kind} {name}", remedy, rule=_RULE)
-
-
-def _is_major_of(contract_id: str, other: str) -> bool:
-    """Whether both are major versions of one port."""
-    first, second = (re.sub(r"\.v[0-9]+$", "", one) for one in (contract_id, other))
-    return first == second
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, object]) -> str:

@@ -45,12 +45,17 @@ def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = 
 
 
 def withdraw(path: Path, *, products: set[str], contracts: set[str]) -> None:
-    """Leave people what they own of *products* and the grants of *contracts*, and no more."""
+    """Leave people what they own, give and are granted of these, and no more."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     for person in document["people"]:
         left = {
             "owns": [each for each in person.pop("owns", []) if each in products],
             "grants": [each for each in person.pop("grants", []) if each["contract"] in contracts],
+            "gives": [
+                {**each, "contracts": [one for one in each["contracts"] if one in contracts]}
+                for each in person.pop("gives", [])
+                if each["to"] in products
+            ],
         }
         person.update({name: kept for name, kept in left.items() if kept})
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
