@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     services: dict[str, str] = Field(default_factory=dict)
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535)
+    grpc_port: int | None = Field(default=None, ge=0, le=65535)
 
     @field_validator("*")
     @classmethod

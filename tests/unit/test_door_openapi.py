@@ -88,7 +88,8 @@ def test_each_path_that_is_described_answers_as_described(door, document):
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             name = "mesh-erasure" if path == "/control/rewrite" else "sample"
-            answer = door.ask(path.replace("{key}", "a"), name, method.upper())
+            body = {"json": {"query": "{__typename}"}} if "requestBody" in operation else {}
+            answer = door.ask(path.replace("{key}", "a"), name, method.upper(), **body)
             assert str(answer.status_code) in operation["responses"], path
             assert answer.status_code == 200
 

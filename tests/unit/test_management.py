@@ -59,6 +59,10 @@ def test_discoverability_says_what_there_is_and_where(door):
     assert door.ask(port["rows"]).status_code == 200
     for address in (*document["management"].values(), document["metrics"], document["openapi"]):
         assert door.client.get(address).status_code == 200
+    assert door.ask(document["graphql"], method="POST", json={"query": "{__typename}"}).json() == {
+        "data": {"__typename": "Query"}
+    }
+    assert document["grpc"] is None
 
 
 def test_what_ships_can_be_discovered_in_full():

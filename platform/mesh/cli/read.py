@@ -13,10 +13,11 @@ from mesh.cli.output import show_json, show_table
 from mesh.contract.model import Contract
 from mesh.contract.names import listed, nearest
 from mesh.contract.project import Project
-from mesh.errors import WrongUse
+from mesh.errors import SettingsError, WrongUse
 
 __all__ = ["fetch_rows", "read", "token"]
 
+THROUGH = ("rest", "graphql", "grpc")
 AS = click.option(
     "--as", "principal", help="Who reads [MESH_PRINCIPAL, else the first person granted]."
 )
@@ -32,6 +33,9 @@ AS = click.option(
     "--format", "form", type=click.Choice(FORMATS), help="Print, or write to --out, in this format."
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@click.option(
+    "--through", type=click.Choice(THROUGH), default="rest", show_default=True, help="Which door."
+)
 @AS
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -45,6 +49,7 @@ def read(
     fields: str | None,
     form: str | None,
     out: Path | None,
+    through: str,
     principal: str | None,
     as_json: bool,
 ) -> None:
@@ -52,29 +57,27 @@ def read(
 
     PORT is a port's name (calls; calls.v2 for a second major version), or its contract's id
     (call-center.calls). A FILTER is a field and a value; after the field may stand .ne, .gt,
-    .gte, .lt, .lte, .prefix, .is_null.
+    .gte, .lt, .lte, .prefix, .is_null. Every door gives the same rows.
 
     \b
     Example:
       mesh read calls --limit 3
       mesh read call-center.calls --as ada --json
       mesh read calls --where queue=billing --all --out billing.parquet
+      mesh read calls --through graphql --limit 3
     """
     contract = find_port(app.project, port)
     principal = principal or reader(app, contract)
-    filters = [parsed(each) for each in where]
-    filters += [("fields", fields)] if fields is not None else []
+    filters = [*map(parsed, where), *([("fields", fields)] if fields is not None else [])]
     if form is not None or out is not None:
+        if through != "rest":
+            raise WrongUse(f"{through} gives no files: leave out --through, or --format and --out")
         filters.append(("limit", "all" if is_all else str(limit)))
         download(*rows_url_and_token(app, contract, principal), filters, form=form, out=out)
         return
-    document = fetch_rows(app, contract, None if is_all else limit, principal, filters)
-    if as_json:
-        show_json(document)
-        return
-    rows, columns = document["rows"], document["columns"]
-    if isinstance(rows, list) and isinstance(columns, list):
-        show_table(columns, rows)
+    ask = {"rest": fetch_rows, "graphql": fetch_graphql, "grpc": fetch_grpc}[through]
+    document = ask(app, contract, None if is_all else limit, principal, filters)
+    show_rows(document, as_json=as_json)
 
 
 @click.command()
@@ -89,6 +92,16 @@ def token(app: App, *, principal: str | None, audience: str | None) -> None:
       curl -H "Authorization: Bearer $(mesh token --as ada)" ADDRESS/ports/calls/rows
     """
     click.echo(get_token(app, principal or somebody(app), audience))
+
+
+def show_rows(document: Mapping[str, object], *, as_json: bool) -> None:
+    """Rows as a table, or with all that goes with them."""
+    if as_json:
+        show_json(document)
+        return
+    rows, columns = document["rows"], document["columns"]
+    if isinstance(rows, list) and isinstance(columns, list):
+        show_table(columns, rows)
 
 
 def find_port(project: Project, name: str) -> Contract:
@@ -154,6 +167,43 @@ def fetch_rows(
     url, token = rows_url_and_token(app, contract, principal)
     params = [*filters, ("limit", "all" if limit is None else str(limit))]
     return answer("GET", url, headers={"Authorization": f"Bearer {token}"}, params=params)
+
+
+def fetch_graphql(
+    app: App,
+    contract: Contract,
+    limit: int | None,
+    principal: str,
+    filters: Sequence[tuple[str, str]] = (),
+) -> Mapping[str, object]:
+    """As `fetch_rows`, in GraphQL."""
+    from mesh.cli.read_graphql import read_graphql
+
+    token = get_token(app, principal, contract.product)
+    return read_graphql(app.address(contract.product), token, contract, limit, filters)
+
+
+def fetch_grpc(
+    app: App,
+    contract: Contract,
+    limit: int | None,
+    principal: str,
+    filters: Sequence[tuple[str, str]] = (),
+) -> Mapping[str, object]:
+    """As `fetch_rows`, by gRPC. Raises `SettingsError` where there is none, here or there."""
+    target = answer("GET", f"{app.address(contract.product)}/discoverability").get("grpc")
+    if target is None:
+        raise SettingsError(
+            f"{contract.product} has no gRPC: start the mesh with MESH_GRPC_PORT=0 in its settings"
+        )
+    try:
+        from mesh.cli.read_grpc import read_grpc
+    except ImportError as error:
+        raise SettingsError(
+            "gRPC is not installed: `pip install 'reference-data-mesh[grpc]'`"
+        ) from error
+    token = get_token(app, principal, contract.product)
+    return read_grpc(str(target), token, contract, limit, filters)
 
 
 def rows_url_and_token(app: App, contract: Contract, principal: str) -> tuple[str, str]:

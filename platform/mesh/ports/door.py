@@ -80,6 +80,8 @@ class Door:
         secret: str,
     ) -> None:
         self._connection = connection
+        # Where the same rows are read by gRPC, if they are.
+        self.grpc_port: int | None = None
         self.contracts = contracts
         self._readers = readers
         self._check = check

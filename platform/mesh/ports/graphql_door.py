@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import strawberry
     from strawberry.types import ExecutionResult
 
-__all__ = ["add_graphql"]
+__all__ = ["add_graphql", "has_graphql"]
 
 BEARER = HTTPBearer()
 Login = Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
@@ -52,6 +52,11 @@ class Asking:
 
     token: str
     left: int = field(default_factory=lambda: MOST_ROW_BYTES)
+
+
+def has_graphql() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("strawberry") is not None
 
 
 def add_graphql(app: FastAPI, door: Door) -> None:
@@ -91,7 +96,7 @@ class GraphQL:
         """
         self._admit(token)
         query, variables, operation = question_in(body)
-        if find_spec("strawberry") is None:
+        if not has_graphql():
             raise NotThere(MISSING)
         if not self._turn.acquire(timeout=PATIENCE_S):
             raise Busy("other questions in GraphQL take long: try again")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
 from mesh.contract.audit import ERASER
 from mesh.contract.identifiers import Identifier
@@ -21,6 +22,7 @@ from mesh.contract.model import Product
 from mesh.errors import Refused
 from mesh.ports.dictionary import describe_port
 from mesh.ports.door import Door
+from mesh.ports.graphql_door import has_graphql
 from mesh.product.pause import Pause
 from mesh.product.rewriting import Rewriting
 
@@ -113,9 +115,15 @@ class Management:
             },
             "metrics": f"{address}/metrics",
             "openapi": f"{address}/openapi.json",
+            "graphql": f"{address}/graphql" if has_graphql() else None,
+            "grpc": self._grpc(address),
             "descriptor": product.document,
             "contracts": {each.id: each.document for each in product.contracts},
         }
+
+    def _grpc(self, address: str) -> str | None:
+        port = self.door.grpc_port
+        return None if port is None else f"{urlsplit(address).hostname}:{port}"
 
     def dictionary(self, token: str | None) -> dict[str, object]:
         """Every field of every port. Raises `NotKnown` for a token that is not good."""

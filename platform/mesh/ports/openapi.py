@@ -196,4 +196,29 @@ def management_paths() -> Json:
                 },
             }
         }
-    return paths
+    return paths | {"/graphql": {"post": graphql_operation()}}
+
+
+def graphql_operation() -> Json:
+    """GraphQL, which describes itself."""
+    text: Json = {"type": "string"}
+    question = object_of({"query": text}) | {
+        "properties": {"query": text, "variables": {"type": ["object", "null"]},
+                       "operationName": {"type": ["string", "null"]}}
+    }  # fmt: skip
+    answer = {"type": "object", "properties": {"data": {}, "errors": {"type": "array"}}}
+    return {
+        "operationId": "graphql",
+        "summary": "The same rows in GraphQL",
+        "security": [{"token": []}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": question}}},
+        "responses": {
+            "200": {"description": "Data, errors, or both",
+                    "content": {"application/json": {"schema": answer}}},
+            "401": refusal("The token is not good"),
+            "403": refusal("No port of this product is granted"),
+            "404": refusal("GraphQL is not installed here"),
+            "422": refusal("This is no question"),
+            "503": refusal("Too much at once; try again"),
+        },
+    }  # fmt: skip

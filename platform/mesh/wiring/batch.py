@@ -19,13 +19,14 @@ from mesh.contract.project import Project
 from mesh.errors import MeshError
 from mesh.home import Home
 from mesh.ports.app import door_app
+from mesh.ports.door import Door
 from mesh.ports.serve import serving
 from mesh.ports.waiting import Switch
 from mesh.product.deliveries import CURRENT, Delivered, batch_ports, deliveries_of, folder_of
 from mesh.product.duck import quoted
 from mesh.product.pause import Pause
 from mesh.settings import Settings
-from mesh.wiring.doors import door_of, management_of
+from mesh.wiring.doors import door_of, grpc_of, management_of
 from mesh.wiring.granted import Granted, granting
 
 __all__ = ["open_batch", "run_batch"]
@@ -127,21 +128,27 @@ def run_batch(
     principal = Principal(name=product, secret=home.secret(product))
     following = granting(project, find_endpoint(settings, home), principal, log)
     with serving(switch, settings, home, product) as address, following as granted:
-        switch.app = open_batch(settings, home, granted, files, pause)
+        switch.app, door = open_batch(settings, home, granted, files, pause)
         log(f"{product} listens at {address}")
-        while not stop.wait(POLL_S):
-            try:
-                if files.look():
-                    log("a delivery has come")
-            except MeshError as error:
-                log(f"waiting: {error}")
+        with grpc_of(settings, door, product, log):
+            follow(files, log, stop)
     log(f"{product} stopped")
+
+
+def follow(files: Files, log: Callable[[str], None], stop: threading.Event) -> None:
+    """Take note of deliveries until *stop* is set."""
+    while not stop.wait(POLL_S):
+        try:
+            if files.look():
+                log("a delivery has come")
+        except MeshError as error:
+            log(f"waiting: {error}")
 
 
 def open_batch(
     settings: Settings, home: Home, granted: Granted, files: Files, pause: Pause
-) -> ASGIApp:
-    """The product's HTTP door over its files."""
+) -> tuple[ASGIApp, Door]:
+    """The product's door, and its HTTP, over its files."""
     product = files.product
     contracts = {
         each.name: each.contract for each in batch_ports(product) if files.known[each.name]
@@ -151,4 +158,4 @@ def open_batch(
     management = management_of(
         settings, granted.files, product, door, progress=progress, pausing=pause
     )
-    return door_app(door, management)
+    return door_app(door, management), door

@@ -6,7 +6,8 @@ Not here: the process and its storage (`product`), files in place of one (`batch
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import duckdb
 
@@ -14,6 +15,7 @@ from mesh.contract.catalogue import CATALOGUE
 from mesh.contract.model import Contract, Product
 from mesh.contract.project import Project
 from mesh.control.tokens import check_token, public_key
+from mesh.errors import SettingsError
 from mesh.home import Home
 from mesh.observe.metrics import figures
 from mesh.ports.door import Door
@@ -23,7 +25,7 @@ from mesh.product.rewriting import Rewriting
 from mesh.settings import Settings
 from mesh.wiring.granted import Granted
 
-__all__ = ["door_of", "is_loopback", "management_of"]
+__all__ = ["door_of", "grpc_of", "is_loopback", "management_of"]
 
 
 def door_of(
@@ -45,6 +47,30 @@ def door_of(
         check=lambda token: check_token(token, key, product.id),
         secret=home.secret(product.id),
     )
+
+
+@contextmanager
+def grpc_of(
+    settings: Settings, door: Door, product: str, log: Callable[[str], None]
+) -> Iterator[None]:
+    """Serve *door* by gRPC too for the time of a block, where the settings say so.
+
+    Raises `SettingsError` without the extra, `BackboneError` where it cannot listen.
+    """
+    if settings.grpc_port is None:
+        yield
+        return
+    try:
+        from mesh.ports.grpc_door import grpc_door
+    except ImportError as error:
+        raise SettingsError(
+            "MESH_GRPC_PORT is set, and gRPC is not installed: leave it out, or "
+            "`pip install 'reference-data-mesh[grpc]'`"
+        ) from error
+    host, port = settings.http_host, settings.grpc_port
+    with grpc_door(door, product, host=host, port=port) as door.grpc_port:
+        log(f"{product} listens for gRPC at {host}:{door.grpc_port}")
+        yield
 
 
 def management_of(

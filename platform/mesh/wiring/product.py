@@ -30,7 +30,7 @@ from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
 from mesh.wiring.accepted import watching
-from mesh.wiring.doors import door_of, management_of
+from mesh.wiring.doors import door_of, grpc_of, management_of
 from mesh.wiring.granted import Granted, granting
 from mesh.wiring.opening import run_with_room, stand_by
 from mesh.wiring.own import own_routes
@@ -68,8 +68,9 @@ def run_product(
     def run_once(storage: Storage) -> None:
         runtime = start(storage)
         runtime.watch, runtime.rewriting = watch, rewriting
-        switch.app = open_door(settings, home, granted, runtime, storage.reader, runs=runs)
-        with runs.run(runtime.progress.ran):
+        app, door = open_door(settings, home, granted, runtime, storage.reader, runs=runs)
+        switch.app = app
+        with runs.run(runtime.progress.ran), grpc_of(settings, door, product, log):
             runtime.run(stop)
 
     watched = watching(project, product, endpoint, principal, log)
@@ -97,8 +98,8 @@ def open_door(
     reader: Callable[[], duckdb.DuckDBPyConnection],
     *,
     runs: RunLog,
-) -> ASGIApp:
-    """The product's HTTP door over further connections to its storage."""
+) -> tuple[ASGIApp, Door]:
+    """The product's door, and its HTTP, over further connections to its storage."""
     product, project = runtime.plan.product, granted.files
     contracts = {each.port.name: each.contract for each in runtime.plan.outputs}
     door = door_of(home, granted, product, reader(), contracts)
@@ -115,7 +116,7 @@ def open_door(
     )
     app = door_app(door, management)
     add_own(app, door, project, runtime, reader)
-    return app
+    return app, door
 
 
 def add_own(
