@@ -26,22 +26,27 @@ from catalog.lineage_figures import lineage_figures
 from catalog.lineage_kept import book_of, lineage_takers, watching
 from catalog.lineage_routes import lineage_routes
 from catalog.observing import Observer, client_for_doors, observing
+from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
-from catalog.shelving import observed_shelves, shelves_of
+from catalog.pages.signed import Work, login_pages
+from catalog.pages.sql_routes import sql_pages
+from catalog.services import Services
+from catalog.shelving import Shelves, observed_shelves, shelves_of
 from catalog.store import Store
 from catalog.trying import Login
 from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.audit import AUDIT_SERVICE
-from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, SERVICE
+from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, PAGES, SERVICE
 from mesh.contract.model import Product
 from mesh.contract.project import load_lists
 from mesh.control.tokens import check_token, public_key
 from mesh.home import Home, locked
-from mesh.ports.serve import Server
+from mesh.ports.serve import serving
 from mesh.settings import Settings
+from mesh.wiring.granted import granting
 
 __all__ = ["run_catalogue"]
 
@@ -71,7 +76,8 @@ def run_locked(
     asking = Consumer({**endpoint.client(principal), "group.id": f"{principal.name}.looks"})
     desk = Desk(store, bus, Domains(asking))
     intake = Intake(endpoint, principal, desk, log)
-    check = partial(check_token, key=public_key(home), audience=SERVICE)
+    key = public_key(home)
+    check = partial(check_token, key=key, audience=SERVICE)
     book = book_of(store, bus)
 
     def door(name: str) -> str | None:
@@ -80,15 +86,17 @@ def run_locked(
     observer = observer_of(store, bus, book, door, log)
     observer.clock.is_movable = settings.movable_clock
     read_evidence(bus, {**lineage_takers(book), **evidence_takers(observer.book)}, log)
-    app = catalogue_app(desk, check, routers_of(store, book, observer, check))
-    server = Server(app, home, SERVICE, host=settings.http_host, port=settings.http_port)
-    server.start()
-    log(f"the catalogue listens at {server.address}, with {len(store.products())} products")
     try:
-        with watching(book, store, door, log), observing(observer):
-            intake.run(stop)
+        with granting(store.project, endpoint, principal, log) as granted:
+            known = shelves_of(store, book, lambda: granted.project.decided)
+            shelves = observed_shelves(known, observer.book, observer.clock)
+            routers = routers_of(store, book, observer, check, shelves)
+            app = catalogue_app(desk, check, [*personal(shelves, key, door), *routers])
+            with serving(app, settings, home, SERVICE) as address:
+                log(f"the catalogue listens at {address}, with {len(store.products())} products")
+                with watching(book, store, door, log), observing(observer):
+                    intake.run(stop)
     finally:
-        server.stop()
         asking.close()
         store.close()
     log("the catalogue stopped")
@@ -116,9 +124,19 @@ def observer_of(
     )
 
 
-def routers_of(store: Store, book: Book, observer: Observer, check: Check) -> list[APIRouter]:
+def personal(
+    shelves: Shelves, key: str, door: Callable[[str], str | None]
+) -> tuple[APIRouter, ...]:
+    """The pages on which somebody is signed in."""
+    check = partial(check_token, key=key, audience=PAGES)
+    work = Work(shelf=shelves, check=check, services=Services(address=door))
+    return login_pages(work), sql_pages(work), access_pages(work)
+
+
+def routers_of(
+    store: Store, book: Book, observer: Observer, check: Check, shelves: Shelves
+) -> list[APIRouter]:
     """Pages, lineage and the ladder, over what is known and observed."""
-    shelves = observed_shelves(shelves_of(store, book), observer.book, observer.clock)
     store.collectors += [
         partial(lineage_figures, book),
         partial(ladder_figures, shelves, observer.clock.now),

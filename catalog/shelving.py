@@ -1,13 +1,14 @@
 """Makes the shelf of the store: what pages, lineage and evidence work on.
 
-Made once for each change of the store; what is observed changes often, and is laid over it.
+Made once for each change of the store, or of who may read; what is observed changes often, and is
+laid over it.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import overload
 
@@ -18,23 +19,31 @@ from catalog.shelf import Entry, Observed, Shelf
 from catalog.store import Store
 from mesh.contract.lineage import declared_edges
 
-__all__ = ["observed_shelves", "shelves_of"]
+__all__ = ["Shelves", "observed_shelves", "shelves_of"]
 
 # So long a shelf may say what was true when it was made, if nothing has changed since.
 LASTS_S = 15.0
 Shelves = Callable[[], Shelf]
+Decided = Mapping[tuple[str, str], bool]
 
 
-def shelves_of(store: Store, book: Book | None = None) -> Shelves:
-    """A function that gives the shelf of *store* as it is now, with the lineage of *book*."""
+def shelves_of(
+    store: Store, book: Book | None = None, decided: Callable[[], Decided] = dict
+) -> Shelves:
+    """A function that gives the shelf of *store* as it is now, with the lineage of *book*.
+
+    *decided* says what owners have decided on who may read.
+    """
     lock = threading.Lock()
-    made: list[tuple[tuple[int, int], Shelf]] = []
+    made: list[tuple[tuple[int, int, Decided], Shelf]] = []
 
     def shelf() -> Shelf:
         with lock:
-            generation = (store.generation, book.generation if book else 0)
+            generation = (store.generation, book.generation if book else 0, decided())
             if not made or made[0][0] != generation:
-                made[:] = [(generation, shelf_of(store, book))]
+                found = shelf_of(store, book)
+                project = replace(found.project, decided=generation[2])
+                made[:] = [(generation, replace(found, project=project))]
             return made[0][1]
 
     return shelf

@@ -13,6 +13,7 @@ import httpx
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from mesh.contract.access import Access, decisions
+from mesh.contract.catalogue import PAGES
 from mesh.contract.project import Project
 from mesh.control.granting import GrantDesk
 from mesh.settings import Settings
@@ -65,6 +66,11 @@ class Reader:
         self.bench, self.name = bench, name
         self.topic = bench.contract(CALLS).topic
 
+    @property
+    def table(self) -> str:
+        """The calls in SQL; a bench has domains of its own."""
+        return f"{self.topic.split('.')[1].replace('-', '_')}.call_center.calls"
+
     def of_kafka(self) -> bool:
         """Whether Kafka hands out a message to a consumer that starts now."""
         consumer = self.consumer()
@@ -108,9 +114,8 @@ class Reader:
     def of_sql(self) -> bool:
         if missing():  # nobody is answered on this machine
             return self.of_door()
-        table = f"{self.topic.split('.')[1].replace('-', '_')}.call_center.calls"
         url, headers = f"{self.address('sql')}/sql", self.login("sql")
-        response = httpx.post(url, content=f"select 1 from {table} limit 1", headers=headers)
+        response = httpx.post(url, content=f"select 1 from {self.table} limit 1", headers=headers)
         # What ran while the right was lost is ended; whoever asks again is told what holds.
         is_settled = "rights have changed" not in response.text
         is_known = response.status_code == 200 or "does not exist" in response.text
@@ -126,6 +131,17 @@ class Reader:
     def act(self, verb: str, **body: object) -> httpx.Response:
         url = f"{self.address('access')}/access/{verb}"
         return httpx.post(url, json={"port": CALLS, **body}, headers=self.login("access"))
+
+    def form(self, path: str, **fields: str) -> httpx.Response:
+        """What a page of the catalogue answers to a form, as JSON."""
+        url = f"{self.address('catalogue')}{path}"
+        return httpx.post(url, data=fields, headers=self.login(PAGES), timeout=60)
+
+    def readers(self) -> list[str]:
+        """Who was granted the calls, as the page of their product says."""
+        product = httpx.get(f"{self.address('catalogue')}/products/call-center").json()
+        (port,) = [each for each in product["ports"] if each["contract"] == CALLS]
+        return [*port["people"], *port["readers"]]
 
     def accesses(self) -> list[tuple[str, str]]:
         """Principal and state of each access to the calls."""

@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["find_chromium", "opened_browser"]
+__all__ = ["barriers", "find_chromium", "opened_browser"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SWITCHES = (
@@ -36,3 +36,15 @@ def opened_browser(path: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def barriers(page: Page, **options: object) -> list[tuple[str, str]]:
+    """What axe finds on a page, all of which is opened: each rule, and what breaks it.
+
+    Everything of WCAG 2.2 A and AA that it knows, and its best practices.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
+    return [(x["id"], node["html"][:100]) for x in found["violations"] for node in x["nodes"]]

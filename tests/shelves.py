@@ -15,15 +15,19 @@ from fastapi import FastAPI
 from bench.many import NOW, observations, standing_on
 from catalog.audit_door import AuditDoor
 from catalog.negotiation import JsonByName
+from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
+from catalog.pages.signed import Work, login_pages
+from catalog.pages.sql_routes import sql_pages
+from catalog.services import Services
 from catalog.shelf import Entry, Observed, Shelf
 from mesh.contract.ladder import RUNGS, Trial, digest_of
 from mesh.contract.lineage import Edge, declared_edges
 from mesh.contract.model import OutputPort
 from mesh.contract.project import load_project
-from mesh.errors import Unreachable
+from mesh.errors import Refused, Unreachable
 from mesh.home import Home
 from mesh.ports.serve import Server
 from tests.repository import ROOT
@@ -85,13 +89,24 @@ def no_token(service: str) -> str:
 AWAY = AuditDoor(client=httpx.Client(trust_env=False), address=lambda: None, token=no_token)
 
 
-def pages_app(shelf: Shelf, answer=dictionary, audit: AuditDoor = AWAY) -> FastAPI:
-    """An application of nothing but the pages of *shelf*."""
+def nobody(_token: str) -> str:
+    """No token is good here."""
+    raise Refused("the token is not valid")
+
+
+def pages_app(
+    shelf: Shelf, answer=dictionary, audit: AuditDoor = AWAY, work: Work | None = None
+) -> FastAPI:
+    """An application of nothing but the pages of *shelf*, or of what *work* has."""
     app = FastAPI()
     app.add_middleware(JsonByName)
     samples = Samples(httpx.Client(transport=httpx.MockTransport(answer)))
-    app.include_router(audit_pages(lambda: shelf, audit))
-    app.include_router(pages_router(lambda: shelf, samples))
+    services = Services(address=lambda _: None)
+    work = work or Work(shelf=lambda: shelf, check=nobody, services=services)
+    for each in (login_pages, sql_pages, access_pages):
+        app.include_router(each(work))
+    app.include_router(audit_pages(work.shelf, audit))
+    app.include_router(pages_router(work.shelf, samples))
     return app
 
 

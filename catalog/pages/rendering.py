@@ -17,7 +17,7 @@ from urllib.parse import quote
 from fastapi import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from catalog.pages.texts import clean, link_to
+from catalog.pages.texts import clean, link_to, shown
 
 __all__ = ["HEADERS", "page", "static_file", "write_json"]
 
@@ -29,7 +29,8 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
+    # With `no-referrer` a browser does not say, either, from which page a form was sent.
+    "Referrer-Policy": "same-origin",
     "Vary": "Accept",
     "X-Content-Type-Options": "nosniff",
 }
@@ -71,6 +72,7 @@ def templates() -> Environment:
         trim_blocks=True,
         undefined=StrictUndefined,
     )
+    found.filters["shown"] = shown
     found.filters["part"] = lambda text: quote(str(text), safe="", errors="replace")
     found.globals["link_to"] = link_to
     found.globals["style"] = (

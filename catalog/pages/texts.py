@@ -5,13 +5,24 @@ Escaping is the templates' business. Not here: what a page says (`product`, `lis
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
 from markupsafe import Markup
 
-__all__ = ["clean", "fit", "link_to", "mapping", "mappings", "one_line", "safe_link", "since"]
+__all__ = [
+    "clean",
+    "fit",
+    "link_to",
+    "mapping",
+    "mappings",
+    "one_line",
+    "safe_link",
+    "shown",
+    "since",
+]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SCHEMES = ("http", "https", "mailto")
@@ -35,6 +46,11 @@ def is_unfit(character: str) -> bool:
     """Whether a page must not carry *character* as it is."""
     category = unicodedata.category(character)
     return category == "Cs" or (category == "Cc" and character not in "\t\n\r")
+
+
+def shown(value: object) -> str:
+    """A value of a row as text; what is made of several as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def one_line(text: object) -> str:

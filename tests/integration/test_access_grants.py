@@ -92,6 +92,27 @@ def test_who_was_granted_a_port_reads_it_everywhere_until_it_is_revoked(
     live.close()
 
 
+def test_what_is_done_on_pages_holds_as_what_is_done_by_commands(
+    mesh: Mesh, mallory: Reader, grace: Reader
+):
+    sql = f"select count(*) from {mallory.table}"
+    assert mallory.form("/access/request", port=CALLS, purpose=PURPOSE).status_code == 200
+    assert mallory.form("/access/grant", port=CALLS, principal="mallory").status_code == 403
+    assert "mallory" not in grace.readers()
+
+    assert grace.form("/access/grant", port=CALLS, principal="mallory").status_code == 200
+    wait_until(lambda: mallory.everywhere() == {True} and "mallory" in grace.readers(), SLACK_S)
+    result = wait_until(lambda: mallory.form("/sql", sql=sql).json()["result"], SLACK_S)
+    assert result["rows"][0][0] >= 100
+    assert mallory.topic in result["offsets"]
+
+    done = grace.form("/access/revoke", port=CALLS, principal="mallory").json()["done"]
+    assert done["copies"] == [STATS]
+    wait_until(lambda: mallory.everywhere() == {False}, SLACK_S)
+    wait_until(lambda: "mallory" not in grace.readers(), SLACK_S)
+    assert "does not exist" in mallory.form("/sql", sql=sql).json()["detail"]
+
+
 def test_a_grant_for_a_time_ends_by_itself(mesh: Mesh, mallory: Reader, grace: Reader):
     grace.act("grant", principal="mallory", purpose=PURPOSE, for_s=15)
     wait_until(lambda: mallory.everywhere() == {True}, 12)

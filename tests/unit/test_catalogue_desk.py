@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
+from catalog.shelving import shelves_of
 from mesh.contract.catalogue import PRODUCTS_TOPIC, VERDICTS_TOPIC
 from mesh.contract.descriptor import (
     canonical,
@@ -196,3 +197,16 @@ def test_what_is_judged_is_what_files_are(catalogue):
     text = str(catalogue.bus.written[PRODUCTS_TOPIC][0][1]["descriptor"])
     assert json.loads(text)["sql"] == {"stars.sql": "select 1\n"}
     assert ": " not in text.replace("One row", "")[:200]
+
+
+def test_who_may_read_is_whom_the_owner_says_and_not_whom_files_say(catalogue):
+    catalogue.put("ratings", body_of())
+    said: dict[tuple[str, str], bool] = {}
+    shelves = shelves_of(catalogue.store, decided=lambda: dict(said))
+    contract = shelves().entries["ratings"].product.outputs[0].contract
+    before = shelves()
+    seen = [before.project.readers_of(contract), shelves() is before]
+    said[contract.id, "mallory"] = True
+    seen.append(shelves().project.readers_of(contract))
+
+    assert seen == [(), True, ("mallory",)]

@@ -18,6 +18,7 @@ from catalog.evidence import EvidenceBook
 from catalog.lineage import Book
 from catalog.observing import Observer, client_for_doors
 from catalog.service import routers_of
+from catalog.shelving import observed_shelves, shelves_of
 from catalog.store import Store
 from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.descriptor import descriptor_in
@@ -68,7 +69,8 @@ def opened_catalogue(folder, audit):
         client=client_for_doors(),
     )
     observer.turn()
-    app = catalogue_app(desk, check, routers_of(store, book, observer, check))
+    shelves = observed_shelves(shelves_of(store, book), observer.book, observer.clock)
+    app = catalogue_app(desk, check, routers_of(store, book, observer, check, shelves))
     try:
         with served(app, folder / "home") as client:
             yield client

@@ -38,6 +38,8 @@ PATHS = (
     "/policies",
     "/audit",
     "/products/call-center/changes/calls",
+    "/sql",
+    "/access",
 )
 
 
@@ -85,9 +87,9 @@ def test_every_answer_forbids_scripts_and_foreign_styles(client, path):
     for headers in (HTML, {}):
         found = client.get(path, headers=headers).headers
 
-        assert {name: found[name] for name in HEADERS if name != "Cache-Control"} == {
-            name: value for name, value in HEADERS.items() if name != "Cache-Control"
-        }
+        # Who may keep it, and for whom, differs from page to page.
+        same = HEADERS.keys() - {"Cache-Control", "Vary"}
+        assert {name: found[name] for name in same} == {name: HEADERS[name] for name in same}
         assert "script-src" not in found["Content-Security-Policy"]
         assert "default-src 'none'" in found["Content-Security-Policy"]
 
@@ -104,7 +106,7 @@ def test_every_link_leads_somewhere(client):
     while waiting:
         path = waiting.pop()
         bare, _, anchor = path.partition("#")
-        if path in seen or re.match(r"mailto:|https?:", path):
+        if path in seen or re.match(r"mailto:|https?:|/login", path):
             continue
         seen.add(path)
         answer = client.get(bare, headers=HTML)

@@ -125,6 +125,14 @@ def test_a_token_for_one_door_is_refused_by_every_other(home):
         check_token(token, public_key(home), "billing")
 
 
+def test_a_door_may_take_tokens_for_another_name_too(home):
+    token, other = (issue_token(home, ADA, each) for each in ("pages", "billing"))
+
+    assert check_token(token, public_key(home), DOOR, also=["pages"]) == "ada"
+    with pytest.raises(Refused, match="for another door"):
+        check_token(other, public_key(home), DOOR, also=["pages"])
+
+
 @pytest.mark.parametrize("audience", [["call-center", "billing"], 7, {"a": 1}, ""])
 def test_an_audience_that_is_no_name_is_nobodys(home, audience):
     token = jwt.encode(claims(aud=audience), private_key(home), algorithm="EdDSA")

@@ -12,6 +12,7 @@ __all__ = [
     "EVIDENCE_SCHEMA",
     "EVIDENCE_TOPIC",
     "OWN_TOPICS",
+    "PAGES",
     "PRODUCTS_TOPIC",
     "PRODUCT_SCHEMA",
     "SERVICE",
@@ -22,6 +23,8 @@ __all__ = [
 
 CATALOGUE = "mesh-catalogue"
 SERVICE = "catalogue"
+# For whom a token is that the catalogue's pages use in a person's name; no product is called so.
+PAGES = "catalogue.pages"
 PRODUCTS_TOPIC = "pub.mesh.catalogue.products.v1"
 VERDICTS_TOPIC = "pub.mesh.catalogue.verdicts.v1"
 EVIDENCE_TOPIC = "pub.mesh.catalogue.evidence.v1"

@@ -75,8 +75,11 @@ def public_key(home: Home) -> str:
     return read(home, "public", "token.pub")
 
 
-def check_token(token: str, key: str, audience: str) -> str:
-    """The principal that *token* speaks for at *audience*. Raises `Refused` with the reason."""
+def check_token(token: str, key: str, audience: str, also: Sequence[str] = ()) -> str:
+    """The principal that *token* speaks for at *audience*, where tokens for *also* are good, too.
+
+    Raises `Refused` with the reason.
+    """
     try:
         claims = jwt.decode(
             token,
@@ -88,7 +91,7 @@ def check_token(token: str, key: str, audience: str) -> str:
         )
     except jwt.PyJWTError as error:
         raise Refused(f"the token is not valid: {error}") from error
-    if claims.get("aud", audience) != audience:
+    if claims.get("aud", audience) not in (audience, *also):
         raise Refused("the token is for another door: ask for one with its name")
     return str(claims["sub"])
 

@@ -12,7 +12,7 @@ from typing import Any
 from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.access import ACCESS, ACCESS_SERVICE, GRANT_SCHEMA, GRANTS_TOPIC, Access
-from mesh.contract.catalogue import PRODUCTS_TOPIC
+from mesh.contract.catalogue import PAGES, PRODUCTS_TOPIC
 from mesh.contract.model import Product
 from mesh.contract.project import Project
 from mesh.control.access import access_app, grant_routes
@@ -59,7 +59,8 @@ def run_access(
 
         book = Everybody(granted)
         desk = GrantDesk(book, write, lambda: names(home), now := Clock())
-        check = partial(principal_of, key=public_key(home), audience=ACCESS_SERVICE)
+        key = public_key(home)
+        check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
         app = access_app(home, grant_routes(desk, check, now))
         app.add_exception_handler(MeshError, answer_error)
         with serving(app, settings, home, ACCESS_SERVICE) as address:

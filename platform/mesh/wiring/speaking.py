@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mesh.control.tokens import check_token
 from mesh.errors import Refused
 from mesh.ports.refusals import NotKnown
@@ -9,9 +11,9 @@ from mesh.ports.refusals import NotKnown
 __all__ = ["principal_of"]
 
 
-def principal_of(token: str, key: str, audience: str) -> str:
+def principal_of(token: str, key: str, audience: str, also: Sequence[str] = ()) -> str:
     """Whom *token* speaks for at the door *audience*. Raises `NotKnown` where it is not good."""
     try:
-        return check_token(token, key, audience)
+        return check_token(token, key, audience, also)
     except Refused as error:
         raise NotKnown(str(error)) from error

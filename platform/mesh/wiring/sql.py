@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
+from mesh.contract.catalogue import PAGES
 from mesh.contract.project import Project
 from mesh.contract.sql import SQL, SQL_SERVICE
 from mesh.control.tokens import public_key
@@ -108,7 +109,7 @@ def checker(token_key: str) -> Callable[[str], str]:
         name, until = known.get(token, ("", 0.0))
         if time.monotonic() < until:
             return name
-        name = principal_of(token, token_key, SQL_SERVICE)
+        name = principal_of(token, token_key, SQL_SERVICE, also=[PAGES])
         if len(known) > MOST_TOKENS:
             known.clear()
         known[token] = (name, time.monotonic() + BELIEVED_S)
