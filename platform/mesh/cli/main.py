@@ -25,6 +25,7 @@ COMMANDS = {
     "down": "mesh.cli.lifecycle:down",
     "status": "mesh.cli.status:status",
     "demo": "mesh.cli.demo:demo",
+    "new": "mesh.cli.new:new",
     "dump": "mesh.cli.dump:dump",
     "feed": "mesh.cli.feed:feed",
     "read": "mesh.cli.read:read",

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mesh.contract.field_type import FieldType
+from mesh.contract.field_type import FieldType, Part
 from mesh.contract.names import to_snake
 from mesh.product.dump_guess import ROW_NUMBER, Found, Guessed
 
-__all__ = ["Raw", "contract_document", "quotable"]
+__all__ = ["Raw", "contract_document", "quotable", "typed"]
 
 LOGICAL: dict[str, dict[str, object]] = {
     "string": {"logicalType": "string"},
@@ -28,11 +28,21 @@ PURPOSE = "To be said by the owner; until then, find out whether the data is of 
 
 
 def typed(type_: FieldType) -> dict[str, object]:
-    """A plain type in the words of ODCS."""
+    """A type in the words of ODCS."""
+    if type_.kind == "list" and type_.item:
+        return {"logicalType": "array", "items": part_of(type_.item)}
+    if type_.kind == "struct":
+        parts = [{"name": each.name, **part_of(each)} for each in type_.parts]
+        return {"logicalType": "object", "properties": parts}
     if type_.kind == "decimal":
         precise = f"decimal({type_.precision},{type_.scale})"
         return {"logicalType": "number", "physicalType": precise}
     return dict(LOGICAL[type_.kind])
+
+
+def part_of(part: Part) -> dict[str, object]:
+    """What a list holds, or a field of a record."""
+    return {**typed(part.type), "required": part.is_required}
 
 
 def row_number() -> dict[str, object]:

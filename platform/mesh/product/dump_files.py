@@ -16,11 +16,11 @@ from mesh.contract.odps import DESCRIPTOR, MANAGEMENT
 from mesh.product.dump_contract import Raw, contract_document, quotable
 from mesh.product.dump_guess import Guessed
 
-__all__ = ["write_product"]
+__all__ = ["as_yaml", "management", "write_product"]
 
 SAID = {
     "discoverability": "What the product offers, and its contracts.",
-    "observability": "Deliveries, rows and quarantine.",
+    "observability": "Health, rows and quarantine.",
     "control": "Pause and resume.",
     "dictionary": "Every field of every port, with its type and meaning.",
 }
@@ -92,12 +92,19 @@ def descriptor_document(raw: Raw) -> dict[str, object]:
                 "contractId": raw.contract,
             }
         ],
+        **management(raw.product, raw.title, raw.owner),
+    }
+
+
+def management(product: str, title: str, owner: str) -> dict[str, object]:
+    """The part of a descriptor that all have: management ports, team and support."""
+    return {
         "managementPorts": [
             {"name": each, "content": each, "type": "rest", "description": SAID[each]}
             for each in MANAGEMENT
         ],
-        "team": {"name": raw.title, "members": [{"username": raw.owner, "role": "owner"}]},
-        "support": [{"channel": raw.product, "url": f"mailto:{raw.owner}", "tool": "email"}],
+        "team": {"name": title, "members": [{"username": owner, "role": "owner"}]},
+        "support": [{"channel": product, "url": f"mailto:{owner}", "tool": "email"}],
     }
 
 
