@@ -89,12 +89,7 @@ def _talk_s(seed: int, index: Ints, queue: Ints) -> Ints:
 
 def _tenure(seed: int, tenures: Tenures, index: Ints, started: Ints) -> Ints:
     """Return by which tenure: of a drawn line, or of the next one whose number is in use."""
-    line = _stream(seed, "line").below(index, MOBILE_LINES)
-    found = tenures.at(line, started)
-    while (is_free := found < 0).any():
-        line[is_free] = (line[is_free] + 1) % MOBILE_LINES
-        found[is_free] = tenures.at(line[is_free], started[is_free])
-    return found
+    return tenures.in_use(_stream(seed, "line").below(index, MOBILE_LINES), started)
 
 
 def _stream(seed: int, attribute: str) -> Stream:

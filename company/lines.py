@@ -66,6 +66,14 @@ class Tenures:
         is_held = (found >= 0) & (self.line[found] == lines) & (instants < self.end[found])
         return np.where(is_held, found, -1)
 
+    def in_use(self, lines: Ints, instants: Ints) -> Ints:
+        """Return the same of mobile lines, or of the next one whose number is in use."""
+        line, found = lines.copy(), self.at(lines, instants)
+        while (is_free := found < 0).any():
+            line[is_free] = (line[is_free] + 1) % MOBILE_LINES
+            found[is_free] = self.at(line[is_free], instants[is_free])
+        return found
+
 
 def succeed(seed: int) -> Tenures:
     """Return the tenures of all lines: mobile lines first, then one internet line a household."""

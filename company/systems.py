@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from company.billing_system import Billing
 from company.crm_system import Crm
+from company.network import Network
 from company.telephony import Telephony
 from mesh.product.systems import System
 
@@ -15,7 +16,14 @@ __all__ = ["Company", "plugin"]
 
 
 def _systems() -> Mapping[str, System]:
-    return MappingProxyType({"billing": Billing(), "call-center": Telephony(), "contracts": Crm()})
+    return MappingProxyType(
+        {
+            "billing": Billing(),
+            "call-center": Telephony(),
+            "contracts": Crm(),
+            "network-usage": Network(),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ audit/                    the change audit logs, and the key that signs them
 sql/                      the SQL access point's tables, and copies of them for its workers
 backbone/                 the embedded Kafka's and registry's data
 products/ID/              a product's internal storage, opened by its process only
+batch/ID/PORT/            a batch port by day: where files land, and what is published of them
 feeds/PORT/               what an operational system has sent, and what it could not
 run/                      locks and addresses of what runs now
 logs/                     one log a service
@@ -89,6 +90,10 @@ class Home:
     def storage(self, product: str) -> Path:
         """Where a product's internal storage stands."""
         return self.folder("products", product) / "storage.duckdb"
+
+    def by_day(self, product: str, port: str) -> Path:
+        """Where the files of a batch port are that is published by day; perhaps absent."""
+        return self.path / "batch" / product / port
 
     def feed(self, port: str) -> Path:
         """The folder of what was fed into an input port."""

@@ -37,7 +37,7 @@ def products(index, question):
         ("billing@telco.example", "billing"),
         ("customer-service", "call-center"),
         ("conflicts contradict", "key-ring"),
-        ("duration_s", "call-center"),
+        ("agent_id", "call-center"),
     ],
 )
 def test_the_best_product_comes_first(index, question, first):

@@ -116,6 +116,9 @@ def test_a_product_folder_has_the_files_that_all_have(folder):
     needed = ["README.md", "__init__.py"]
     for port in ports:
         snake = port["name"].replace("-", "_")
+        if port["type"] == "files":
+            needed.append(f"contracts/{snake}.odcs.yaml")
+            continue
         needed.append(f"{snake}.test.yaml")
         if "maskedFrom" not in [each["property"] for each in port.get("customProperties", [])]:
             needed += [f"{snake}.sql", f"contracts/{snake}.odcs.yaml"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mesh.cli.app import App
+from mesh.cli.landing import by_day, land, show_landed
 from mesh.cli.output import show_json, steps
 from mesh.errors import WrongUse
 
@@ -63,16 +64,21 @@ def feed(
     r"""Feed PRODUCT as its operational system does: from FILE, or from the simulated company.
 
     Each record is sent exactly once: the same feed again adds nothing. Lines that cannot be
-    used are counted, kept beside the ledger and explained.
+    used are counted, kept beside the ledger and explained. A batch product that is published by
+    day is fed by files, which land in a folder of its own until it runs.
 
     \b
     Example:
       mesh feed call-center --calls 1000
       mesh feed contracts --records 20000
       mesh feed call-center calls.csv --mapping mapping.yaml
+      mesh feed network-usage --records 100000
     """
     if (file is None) != (mapping is None):
         raise WrongUse("a file needs a mapping, and a mapping a file: give FILE and --mapping")
+    if file is None and by_day(app, product) is not None:
+        show_landed(land(app, product, seed, count), as_json)
+        return
     show(feed_product(app, product, source=(file, mapping, port), world=(seed, count)), as_json)
 
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "audit": "mesh.cli.audit:audit",
     "sql": "mesh.cli.sql:sql",
     "run": "mesh.cli.run:run",
+    "run-batch": "mesh.cli.run_batch:run_batch",
     "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",

@@ -148,7 +148,9 @@ def parsed(text: str) -> tuple[str, str]:
 
 
 def rows_url(app: App, contract: Contract) -> str:
-    """Where the rows of a port are."""
+    """Where the rows of a port are. Raises `WrongUse` where they are at no door."""
+    if contract.day_field is not None:
+        raise WrongUse(f"{contract.id} is published by day, as files: ask it with `mesh sql`")
     return f"{app.address(contract.product)}/ports/{contract.port}/rows"
 
 

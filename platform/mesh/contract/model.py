@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mesh.contract.types import FieldType
 
@@ -112,6 +112,11 @@ class Contract:
         return self.kind != "batch"
 
     @property
+    def day_field(self) -> str | None:
+        """Of a batch port that is published by day: the field that says which (ODCS)."""
+        return partition_of(self.document) if self.kind == "batch" else None
+
+    @property
     def major(self) -> int:
         """The major version, which is part of the topic's name."""
         return int(self.version.split(".")[0])
@@ -198,3 +203,9 @@ class Product:
     def is_batch_only(self) -> bool:
         """Whether it has no topic at all: it takes nothing in, and offers files alone."""
         return not self.inputs and not any(each.contract.is_streamed for each in self.outputs)
+
+
+def partition_of(document: Any) -> str | None:
+    """The name of the field by which a valid contract's rows are partitioned, if one is."""
+    fields = document["schema"][0]["properties"]
+    return next((str(each["name"]) for each in fields if each.get("partitioned") is True), None)

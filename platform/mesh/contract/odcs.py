@@ -132,6 +132,12 @@ def _schema_object(root: Node, report: Report) -> Node:
     return objects[0]
 
 
+def _is_by_day(root: Node) -> bool:
+    """Whether a field says in which day's file a row stands."""
+    fields = root["schema"].items[0]["properties"].items if root["schema"].items else ()
+    return any(each["partitioned"].value is True for each in fields)
+
+
 def _is_batch(root: Node) -> bool:
     """Whether the contract says that its port is of files; what it says is judged elsewhere."""
     for one in root["customProperties"].items:
@@ -185,7 +191,7 @@ def _port(root: Node, report: Report) -> tuple[PortKind, int | None, dict[str, N
         report.fault(root["customProperties"], "portKind is missing", remedy, rule=_RULE)
     kind = _KINDS[choice(custom.get("portKind"), tuple(_KINDS), report) or "event"]
     retention = custom.get("retention")
-    if kind != "event" and retention:
+    if kind in _NO_RETENTION and retention and not (kind == "batch" and _is_by_day(root)):
         problem = _NO_RETENTION[kind]
         report.fault(retention, problem, "remove retention", rule=_RULE)
     if kind == "event" and "portKind" in custom and not retention:

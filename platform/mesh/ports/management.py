@@ -101,7 +101,10 @@ class Management:
                     "description": port.contract.description,
                     "topic": port.contract.topic,
                     "subject": port.contract.subject,
-                    "rows": f"{address}/ports/{port.name}/rows",
+                    # Of files as large as those, a door gives none.
+                    "rows": None
+                    if port.contract.day_field
+                    else f"{address}/ports/{port.name}/rows",
                 }
                 for port in product.outputs
             ],

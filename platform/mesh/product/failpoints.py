@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from mesh.errors import SettingsError
 
-__all__ = ["COMMIT", "POINTS", "arm", "disarm", "patience", "reach"]
+__all__ = ["BATCH_POINTS", "COMMIT", "POINTS", "arm", "disarm", "patience", "reach"]
 
 # In the order of a product's life. There is no rebalance, since partitions are assigned and not
 # subscribed to: the nearest to one are the opening of the inputs and the recovery.
@@ -32,6 +32,13 @@ POINTS = (
     "half-published",  # the messages are at the broker, their position is not
     "before-commit",  # all of the transaction is at the broker, uncommitted
     "committed",  # Kafka has it, and the outbox does not know
+)
+# Of a run of a batch product, in their order.
+BATCH_POINTS = (
+    "delivery-taken",  # a delivery has left the landing folder, and counts nowhere
+    "day-written",  # the file of a day is there, and no reader knows it
+    "day-published",  # readers go by it, and nobody was told
+    "day-announced",  # it is on the topic, and what it replaces is still there
 )
 COMMIT = "commit"
 HURRIED_S = 0.001
@@ -75,11 +82,12 @@ def arm(text: str) -> None:
     """Arm `ACTION:POINT[:COUNT]`. Raises `SettingsError` where that is none."""
     action, _, rest = text.partition(":")
     point, _, count = rest.partition(":")
-    known = (COMMIT,) if action == "hurry" else POINTS if action in ACTIONS else ()
+    points = (*POINTS, *BATCH_POINTS)
+    known = (COMMIT,) if action == "hurry" else points if action in ACTIONS else ()
     if point not in known or not (count or "1").isdecimal() or int(count or "1") < 1:
         raise SettingsError(
             f"MESH_FAILPOINT: {text!r} is no failpoint: write kill:POINT, freeze:POINT or "
-            f"hurry:{COMMIT}, and :COUNT after it; the points are {', '.join(POINTS)}"
+            f"hurry:{COMMIT}, and :COUNT after it; the points are {', '.join(points)}"
         )
     _armed[point] = Failpoint(action=action, point=point, count=int(count or "1"))
 

@@ -38,6 +38,7 @@ class System(Protocol):
 
         A batch has the records of each input port that has any, with its staging contract's
         fields. Record number i of a seed is the same whatever *count*, *start* and *batch_rows*.
+        Of a system that drops files, a batch is a part of one, by its name without the ending.
         """
 
 

@@ -136,7 +136,10 @@ class Nursery:
         """A worker that stands ready to be asked. Raises `MeshError` where there can be none."""
         ours, theirs = socket.socketpair()
         try:
-            described = [{**asdict(each), "path": str(each.path)} for each in copies]
+            described = [
+                {**asdict(each), "path": str(each.path), "parquet": [*map(str, each.parquet)]}
+                for each in copies
+            ]
             allowed = {**asdict(limits), "without": sorted(limits.without)}
             asked = {"copies": described, "limits": allowed}
             pid = int(self._call(asked, [theirs.fileno()])["pid"])

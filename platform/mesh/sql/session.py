@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from mesh.errors import WrongUse
 from mesh.product.duck import quoted
+from mesh.product.dump_sql import literal
 from mesh.sql.limits import Limits, confine
 
 __all__ = ["ROWS", "Copy", "Query", "connect", "results"]
@@ -38,7 +39,10 @@ ASKS = ("SELECT", "EXPLAIN")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A file with the rows of one port as of a *generation*, by the three parts of its name."""
+    """A file with the rows of one port as of a *generation*, by the three parts of its name.
+
+    Of a port that is published by day, the rows are in the files *parquet*.
+    """
 
     domain: str
     product: str
@@ -46,6 +50,12 @@ class Copy:
     columns: tuple[str, ...]
     generation: int
     path: Path
+    parquet: tuple[Path, ...] = ()
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """Every file that a worker opens for it."""
+        return self.parquet or (self.path,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,25 +71,34 @@ def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection
     """A confined process's database in memory, in which *copies* have their names."""
     # Outside, DuckDB looks for the memory that its container has, and dies if that is refused.
     connection = duckdb.connect()
-    confine(limits, [each.path for each in copies])
+    confine(limits, [path for each in copies for path in each.readable])
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set threads = 1")
     connection.execute(f"set memory_limit = '{limits.memory_mb}MB'")
     for number, copy in enumerate(copies):
-        path = str(copy.path).replace("'", "''")
-        connection.execute(f"attach '{path}' as _{number} (read_only)")
+        if not copy.parquet:
+            path = literal(str(copy.path))
+            connection.execute(f"attach {path} as _{number} (read_only)")
         connection.execute(f"attach if not exists ':memory:' as {quoted(copy.domain)}")
         schema = f"{quoted(copy.domain)}.{quoted(copy.product)}"
         connection.execute(f"create schema if not exists {schema}")
         columns = ", ".join(map(quoted, copy.columns))
         connection.execute(
             f"create view {schema}.{quoted(copy.port)} as"
-            f" select {columns} from _{number}.main.{ROWS}"
+            f" select {columns} from {rows_of(copy, number)}"
         )
     if limits.has("settings"):
-        for setting in SHUT:
+        files = ", ".join(literal(str(path)) for each in copies for path in each.parquet)
+        for setting in (f"set allowed_paths = [{files}]", *SHUT):
             connection.execute(setting)
     return connection
+
+
+def rows_of(copy: Copy, number: int) -> str:
+    """Where a view finds the rows of the copy with this number."""
+    if not copy.parquet:
+        return f"_{number}.main.{ROWS}"
+    return f"read_parquet([{', '.join(literal(str(each)) for each in copy.parquet)}])"
 
 
 @contextmanager

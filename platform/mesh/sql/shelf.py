@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -18,6 +18,7 @@ import duckdb
 from mesh.contract.model import Contract
 from mesh.contract.names import to_snake
 from mesh.errors import MeshError, StorageError
+from mesh.product.published import read_published
 from mesh.product.rows import RowReader
 from mesh.sql.session import Copy
 from mesh.sql.table import Table
@@ -35,7 +36,10 @@ MEMORY = "400MB"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A copy of a port, and the offsets that come after its rows."""
+    """A copy of a port, and the offsets that come after its rows.
+
+    Of a port that is published by day, it is each day's generation.
+    """
 
     contract: Contract
     copy: Copy
@@ -45,15 +49,20 @@ class Shown:
 
 
 class Shelf:
-    """Tables in *folder* of the ports of *contracts*, whose schemas *schema_of* knows."""
+    """Tables in *folder* of the ports of *contracts*, whose schemas *schema_of* knows.
+
+    Ports that are published by day lie *elsewhere*: each with the folder of its files.
+    """
 
     def __init__(
         self,
         folder: Path,
         contracts: Iterable[Contract],
         schema_of: Callable[[int], Mapping[str, object] | None],
+        elsewhere: Iterable[tuple[Contract, Path]] = (),
     ) -> None:
         self._folder, self._schema_of = folder, schema_of
+        self._elsewhere = {contract.id: (contract, path) for contract, path in elsewhere}
         self.contracts = {each.topic: each for each in contracts}
         self._connection = duckdb.connect()
         for setting in ("TimeZone = 'UTC'", f"memory_limit = '{MEMORY}'", "threads = 1"):
@@ -94,13 +103,16 @@ class Shelf:
         Raises `MeshError` where they do not come in time.
         """
         asked_at = time.monotonic()
-        wanted = sorted(set(granted) & {each.id for each in self.contracts.values()})
+        asked_for = set(granted)
+        files = [shown_files(*self._elsewhere[each]) for each in asked_for & {*self._elsewhere}]
+        wanted = sorted(asked_for & {each.id for each in self.contracts.values()})
         with self._news:
             for each in wanted:
                 self._asked[each] = asked_at
             if not self._news.wait_for(lambda: self._are_new(wanted, asked_at), WAIT_S):
                 raise MeshError("the rows are not there yet: try again, and see `mesh status`")
-            return [self._shown[each][-1] for each in wanted if each in self._shown]
+            tables = [self._shown[each][-1] for each in wanted if each in self._shown]
+        return sorted([*tables, *filter(None, files)], key=lambda each: each.contract.id)
 
     def _are_new(self, wanted: Iterable[str], asked_at: float) -> bool:
         """Whether each copy has all that came until half a second before it was asked for."""
@@ -158,15 +170,7 @@ class Shelf:
         except OSError as error:
             path.unlink(missing_ok=True)
             raise StorageError(f"{path} cannot be written: {error.strerror}") from error
-        domain, product, port = name_of(contract)
-        copy = Copy(
-            domain=domain,
-            product=product,
-            port=port,
-            columns=tuple(each.name for each in contract.fields),
-            generation=self._generation,
-            path=path,
-        )
+        copy = copy_of(contract, self._generation, path)
         offsets = {str(partition): next_ for partition, next_ in sorted(table.offsets.items())}
         return Shown(contract=contract, copy=copy, offsets=offsets, changes=table.changes, at=at)
 
@@ -175,6 +179,39 @@ class Shelf:
         for topic in [*self.tables]:
             self.drop(topic)
         self._connection.close()
+
+
+def shown_files(contract: Contract, folder: Path) -> Shown | None:
+    """The days of a port as they are published now; None where none is.
+
+    Their files are no copies: a day that is published anew has another, and keeps this a while.
+    """
+    at = time.monotonic()
+    published = read_published(folder)
+    days = [published.days[each] for each in sorted(published.days)]
+    if not days:
+        return None
+    files = tuple(folder / each.file for each in days)
+    return Shown(
+        contract=contract,
+        copy=replace(copy_of(contract, published.generation, folder), parquet=files),
+        offsets={str(each.day): each.generation for each in days},
+        changes=published.generation,
+        at=at,
+    )
+
+
+def copy_of(contract: Contract, generation: int, path: Path) -> Copy:
+    """The rows of a port at *path*, under its name in SQL."""
+    domain, product, port = name_of(contract)
+    return Copy(
+        domain=domain,
+        product=product,
+        port=port,
+        columns=tuple(each.name for each in contract.fields),
+        generation=generation,
+        path=path,
+    )
 
 
 def name_of(contract: Contract) -> tuple[str, str, str]:

@@ -65,7 +65,8 @@ def fork(control: socket.socket, channel: int, asked: dict[str, Any], encode: En
 def copy_of(document: dict[str, Any]) -> Copy:
     """A copy as it was before it became JSON."""
     path, columns = Path(document["path"]), tuple(document["columns"])
-    return Copy(**{**document, "path": path, "columns": columns})
+    parquet = tuple(map(Path, document["parquet"]))
+    return Copy(**{**document, "path": path, "columns": columns, "parquet": parquet})
 
 
 def end(pid: int) -> int:

@@ -55,13 +55,14 @@ def run_sql(
     folder = home.folder(SQL_SERVICE)
     public = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
     streamed = [each for each in public if each.is_streamed]
+    files = [(each, home.by_day(each.product, each.port)) for each in public if each.day_field]
     with locked(folder / "lock", "the SQL access point"):
         endpoint = find_endpoint(settings, home)
         principal = Principal(name=SQL, secret=home.secret(SQL))
         with (
             Registry(endpoint) as registry,
             Nursery(ZYGOTE) as nursery,
-            closing(Shelf(folder, streamed, registry.schema)) as shelf,
+            closing(Shelf(folder, streamed, registry.schema, files)) as shelf,
             closing(Follower(endpoint, principal, shelf, log)) as follower,
             closing(Pool(nursery, Limits())) as pool,
             granting(project, endpoint, principal, log) as granted,

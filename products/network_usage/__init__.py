@@ -1,0 +1,1 @@
+"""The product network-usage: what the network carried, published by day from files."""
