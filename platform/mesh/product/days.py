@@ -155,9 +155,8 @@ class Days:
         ]
         ports = {each.name: each for each in self.batch.product.inputs}
         contract = self.batch.project.input_contract(ports[self.announced_on])
-        if rows:
-            schema = arrow_schema(contract)
-            self.batch.announce(self.announced_on, pa.Table.from_pylist(rows, schema))
+        table = pa.Table.from_pylist(rows, arrow_schema(contract))
+        self.batch.announce(self.announced_on, table)
 
     def drop(self, published: Published, first: date | None) -> list[date]:
         """Take away what the contract keeps no longer; readers in flight finish."""
