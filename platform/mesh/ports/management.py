@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from mesh.contract.audit import ERASER
 from mesh.contract.identifiers import Identifier
-from mesh.contract.model import Product
+from mesh.contract.model import OutputPort, Product
 from mesh.errors import Refused
 from mesh.ports.dictionary import describe_port
 from mesh.ports.door import Door
@@ -91,23 +91,7 @@ class Management:
             "domain": product.domain,
             "owner": product.owner,
             "description": product.description,
-            "ports": [
-                {
-                    "name": port.name,
-                    "contract": port.contract.id,
-                    "version": port.contract.version,
-                    "kind": port.contract.kind,
-                    "access": port.contract.access,
-                    "description": port.contract.description,
-                    "topic": port.contract.topic,
-                    "subject": port.contract.subject,
-                    # Of files as large as those, a door gives none.
-                    "rows": None
-                    if port.contract.day_field
-                    else f"{address}/ports/{port.name}/rows",
-                }
-                for port in product.outputs
-            ],
+            "ports": [port_record(each, address) for each in product.outputs],
             "inputs": [
                 {"name": each.name, "contract": each.contract_id, "system": each.system}
                 for each in product.inputs
@@ -196,3 +180,20 @@ class Management:
                 "pause or resume it"
             )
         return principal
+
+
+def port_record(port: OutputPort, address: str) -> dict[str, object]:
+    """What an output port is, and where its rows are."""
+    contract = port.contract
+    return {
+        "name": port.name,
+        "contract": contract.id,
+        "version": contract.version,
+        "kind": contract.kind,
+        "access": contract.access,
+        "description": contract.description,
+        "topic": contract.topic,
+        "subject": contract.subject,
+        # Of files as large as those of days, a door gives none.
+        "rows": None if contract.day_field else f"{address}/ports/{port.name}/rows",
+    }

@@ -33,10 +33,23 @@ def cases_yaml(shape: Shape, identifiers: Mapping[str, Identifier]) -> str:
         cases = maker.joined(shape.spine)
     else:
         cases = maker.counted()
-    text: str = yaml.safe_dump(
-        {"cases": cases}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=4096
+    text: str = yaml.dump(
+        {"cases": cases},
+        Dumper=Plain,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=4096,
     )
     return HEAD + text
+
+
+class Plain(yaml.SafeDumper):
+    """Writes a value out wherever it stands: our files know no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Whatever it is."""
+        return True
 
 
 class Maker:

@@ -19,6 +19,8 @@ __all__ = ["custom_of", "properties_of", "value_of"]
 PIECE = re.compile(
     r"(\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|[^\\\[\](){}*+?|^$])(\{(\d+)(?:,\d*)?\}|[*+?])?"
 )
+# One of several: `^(P-[0-9]+|H-[0-9]+)$`.
+CHOICES = re.compile(r"\^\(([^()]*)\)\$")
 LETTERS = "0123456789aAbBcC-_.@+:/ "
 
 
@@ -60,6 +62,9 @@ def plain(type_: FieldType, number: int) -> object:
 
 def fitting(pattern: str, number: int) -> str | None:
     """The shortest text of a plain *pattern* that ends in *number*, if that can be told."""
+    if choices := CHOICES.fullmatch(pattern):
+        found = (fitting(f"^{each}$", number) for each in choices[1].split("|"))
+        return next((each for each in found if each is not None), None)
     pieces = []
     for piece, times, least in PIECE.findall(pattern):
         letter = next((each for each in LETTERS if re.fullmatch(piece, each)), piece)
