@@ -1,4 +1,4 @@
--- The CRM's statements about holders.
+-- Statements about holders: the CRM's, and those of commands.
 select
     _cause,
     statement_id,
@@ -10,3 +10,15 @@ select
     retracted
 from new_role_changes
 where role = 'holder'
+union all
+select
+    _cause,
+    s.statement_id,
+    s.link_id,
+    s.contract_number as from_id,
+    s.id as to_id,
+    s.valid_from,
+    s.valid_to,
+    s.retracted
+from (select _cause, unnest(statements) as s from new_commands)
+where s.has = 'holder'

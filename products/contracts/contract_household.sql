@@ -1,4 +1,4 @@
--- Each statement of the CRM about a household is one about the relation.
+-- Each statement about a household is one about the relation: the CRM's, and those of commands.
 select
     _cause,
     statement_id,
@@ -9,3 +9,15 @@ select
     valid_to,
     retracted
 from new_household_changes
+union all
+select
+    _cause,
+    s.statement_id,
+    s.link_id,
+    s.contract_number as from_id,
+    s.id as to_id,
+    s.valid_from,
+    s.valid_to,
+    s.retracted
+from (select _cause, unnest(statements) as s from new_commands)
+where s.has = 'household'

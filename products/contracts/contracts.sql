@@ -7,7 +7,13 @@ newest_contracts as (
         unnest(arg_max(
             struct_pack(kind, opened_at, closed_at), struct_pack(revision, change_id)
         ))
-    from contract_changes
+    from (
+        select contract_number, change_id, revision, kind, opened_at, closed_at
+        from contract_changes
+        union all
+        select r.contract_number, r.change_id, r.revision, r.kind, r.opened_at, r.closed_at
+        from (select unnest(revisions) as r from commands)
+    )
     group by contract_number
 ),
 
@@ -20,6 +26,12 @@ statements as (
     select 'household' as source, link_id, statement_id, revision, contract_number,
         'household' as has, household_id as id, valid_from, valid_to, retracted, written_at
     from household_changes
+    union all
+    select if(s.has = 'household', 'household', 'role') as source, s.link_id, s.statement_id,
+        s.revision, s.contract_number, s.has, s.id, s.valid_from, s.valid_to, s.retracted,
+        accepted_at as written_at
+    from (select unnest(statements) as s, accepted_at from commands)
+    where s.has <> 'number'
 ),
 
 newest_links as (

@@ -8,7 +8,7 @@ import pytest
 from mesh.errors import InvalidFile
 from mesh.product.duck import connect_memory
 from mesh.product.planned import Planned
-from mesh.product.transform import CAUSE, EventQuery, read_event_query
+from mesh.product.transform import CAUSE, EventQuery, read_event_queries
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def lint(tmp_path):
         path = tmp_path / "port.sql"
         path.write_text(sql)
         try:
-            read_event_query(path)
+            read_event_queries(path)
         except InvalidFile as error:
             return "; ".join(fault.problem for fault in error.faults)
         return ""
@@ -68,7 +68,7 @@ def test_a_map_of_rows_passes(lint, sql):
         ("with t as (select distinct a from new_x) select * from t", "DISTINCT"),
         ("select a from new_x tablesample 10%", "a sample"),
         ("select a from new_x using sample 5", "a sample"),
-        ("select a from new_x union all select a from new_x", "a set operation"),
+        ("select a from new_x union select a from new_y", "a set operation"),
         ("select a from new_x except select a from new_x", "a set operation"),
         ("with recursive r as (select 1 union all select 2) select a from new_x", "recursive"),
         ("select (select max(a) from new_x) from new_x", "a subquery"),
@@ -79,6 +79,33 @@ def test_a_map_of_rows_passes(lint, sql):
     ],
 )
 def test_what_sees_more_than_one_row_is_refused(lint, sql, problem):
+    assert problem in lint(sql)
+
+
+def test_of_several_inputs_there_is_a_query_each(tmp_path):
+    path = tmp_path / "port.sql"
+    path.write_text(
+        "select a, _cause from new_x\nunion all select b -> 'a', _cause from new_y"
+        " union all select unnest(d), _cause from new_z;"
+    )
+
+    queries = read_event_queries(path)
+
+    assert [each.input_name for each in queries] == ["x", "y", "z"]
+    assert queries[0].sql.lower() == "select a, _cause from new_x"
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("select a from new_x union all select a from new_x", "new_x is read twice"),
+        ("select a from new_x union all select max(a) from new_y", "the aggregate max()"),
+        ("select a from new_x union all select a from other", "it reads other"),
+        ("select a from new_x union all select a from new_y order by a", "a set operation"),
+        ("with t as (from new_x) from t union all select a from new_y", "a set operation"),
+    ],
+)
+def test_each_query_of_several_inputs_maps_one_of_them(lint, sql, problem):
     assert problem in lint(sql)
 
 
@@ -131,11 +158,11 @@ def test_a_query_reads_one_input_and_nothing_else(lint, sql, problem):
 def test_a_file_that_is_not_there_or_is_no_text_is_a_fault(lint, tmp_path):
     path = tmp_path / "other.sql"
     with pytest.raises(InvalidFile, match="cannot be read"):
-        read_event_query(path)
+        read_event_queries(path)
 
     path.write_bytes(b"select '\xff'")
     with pytest.raises(InvalidFile, match="cannot be read"):
-        read_event_query(path)
+        read_event_queries(path)
 
 
 def numbers(*texts: str) -> pa.Table:

@@ -29,6 +29,7 @@ COMMANDS = {
     "dump": "mesh.cli.dump:dump",
     "feed": "mesh.cli.feed:feed",
     "read": "mesh.cli.read:read",
+    "command": "mesh.cli.command:command",
     "export": "mesh.cli.export:export",
     "token": "mesh.cli.read:token",
     "access": "mesh.cli.access:access",

@@ -109,11 +109,14 @@ class GrantDesk:
         return next((each for each in initial(self._book.project) if each.key == key), None)
 
     def _port(self, port: str) -> Contract:
-        """The contract of an output port. Raises `Refused` for any other name."""
-        for product in self._book.project.products.values():
+        """The contract of an output port, or of commands. Raises `Refused` for any other name."""
+        project = self._book.project
+        for product in project.products.values():
             for each in product.outputs:
                 if each.contract.id == port:
                     return each.contract
+            if any(each.contract_id == port and each.is_own for each in product.inputs):
+                return project.contract(port)
         raise Refused(f"there is no output port {port[:80]}: see `mesh catalogue list`")
 
     def _said(self, act: Access) -> Access:

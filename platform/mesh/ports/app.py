@@ -21,6 +21,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import MeshError, WrongUse
+from mesh.ports.at_least import HEADER, wait_for
 from mesh.ports.door import Answer, Asked, Door
 from mesh.ports.formats import FORMATS
 from mesh.ports.graphql_door import add_graphql
@@ -61,11 +62,13 @@ def add_rows(app: FastAPI, door: Door) -> None:
     @app.get("/ports/{port}/rows")
     def get_rows(port: str, login: Login, request: Request) -> Response:
         """The rows of one port."""
+        be_fresh(request, door, port, login)
         return respond(request, door.answer(asked(request, login, port)))
 
     @app.get("/ports/{port}/rows/{key:path}")
     def get_row(port: str, key: str, login: Login, request: Request) -> Response:
         """What one key has."""
+        be_fresh(request, door, port, login)
         return respond(request, door.answer(asked(request, login, port, key)))
 
 
@@ -131,6 +134,13 @@ def add_control(app: FastAPI, door: Door, management: Management) -> None:
     def post_rewrite(login: Login) -> Mapping[str, object]:
         """Have the storage written anew after this batch, without what was deleted from it."""
         return management.rewrite(login.credentials)
+
+
+def be_fresh(request: Request, door: Door, port: str, login: HTTPAuthorizationCredentials) -> None:
+    """Wait for the offsets that the reader has seen elsewhere, if it may read at all."""
+    if (text := request.headers.get(HEADER)) is not None:
+        door.contract(port, login.credentials)
+        wait_for(text, door.offsets)
 
 
 def asked(

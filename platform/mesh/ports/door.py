@@ -155,19 +155,20 @@ class Door:
             raise
         return answered(etag=etag, notes=notes, batches=batches, close=close)
 
+    def offsets(self) -> Mapping[str, Mapping[str, int]]:
+        """What was taken in until now: the next offset of each input partition."""
+        with self._look() as snapshot:
+            return snapshot.version.offsets
+
     def counts(self) -> tuple[dict[str, int], int]:
         """How many rows each port has, and how many rows and messages were ever rejected."""
         cursor = self._connection.cursor()
         try:
             with translated():
-                rows = {
-                    port: int(
-                        cursor.execute(
-                            f"select count(*) from main.{quoted(contract.name)}"
-                        ).fetchall()[0][0]
-                    )
-                    for port, contract in self.contracts.items()
-                }
+                rows = {}
+                for port, contract in self.contracts.items():
+                    cursor.execute(f"select count(*) from main.{quoted(contract.name)}")
+                    rows[port] = int(cursor.fetchall()[0][0])
             return rows, sum(count for *_, count in self.rejections())
         finally:
             cursor.close()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastapi.responses import JSONResponse
 
 __all__ = [
+    "RETRY_AFTER_S",
     "BadCursor",
     "Busy",
     "NotAcceptable",

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mesh.ports.refusals import RETRY_AFTER_S
 
 __all__ = ["Switch"]
 
@@ -40,5 +43,12 @@ def waiting_app(status: Mapping[str, object]) -> FastAPI:
     def get_status() -> Mapping[str, object]:
         """Why nothing else is answered."""
         return status
+
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
+    def get_anything(path: str) -> JSONResponse:
+        """All else, later: whoever asks now must not take it for an answer."""
+        why = ": ".join(str(each) for each in (status["state"], status["reason"]) if each)
+        detail = f"{status['name']} is {why}"
+        return JSONResponse({"detail": detail}, 503, {"Retry-After": str(RETRY_AFTER_S)})
 
     return app

@@ -43,7 +43,8 @@ class Asking:
         self._endpoint, self._principal = endpoint, principal
         self._inputs = {each.contract.id: each for each in plan.replayable}
         self._members = {each.contract.id for each in plan.inputs if each.member is not None}
-        self._events = {each.contract.id: each for each in plan.events}
+        self._events = {(e.contract.id, e.source.contract.topic): e for e in plan.events}
+        self._event_ports = {each.contract.id for each in plan.events}
 
     def ask(self, entries: Sequence[Entry]) -> dict[str, str]:
         """Ask for *entries*; why not, by id, for those that cannot be replayed.
@@ -81,9 +82,8 @@ class Asking:
         """Why *entry* cannot be asked for, if so."""
         if entry.port in {each.contract.id for each in self._plan.states}:
             return STATE
-        if entry.port in self._events:
-            source = self._events[entry.port].source
-            return None if entry.origin[0] == source.contract.topic else UNKNOWN
+        if entry.port in self._event_ports:
+            return None if (entry.port, entry.origin[0]) in self._events else UNKNOWN
         if entry.port in self._members:
             return MEMBER
         if entry.port not in self._inputs:
@@ -107,8 +107,12 @@ class Asking:
 
     def _of_outputs(self, wanted: Mapping[Name, Entry]) -> Iterator[tuple[Ask, Input]]:
         """Messages of which an output port refused rows: their own topic has them."""
-        for port, output in self._events.items():
-            entries = {name[1]: each for name, each in wanted.items() if name[0] == port}
+        for (port, topic), output in self._events.items():
+            entries = {
+                origin: each
+                for (name, origin), each in wanted.items()
+                if (name, origin[0]) == (port, topic)
+            }
             if not entries:
                 continue
             published = self._published(output, entries)

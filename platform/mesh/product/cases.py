@@ -16,16 +16,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
 
-from mesh.contract.faults import Fault
 from mesh.contract.model import Contract
 from mesh.contract.types import duckdb_columns
 from mesh.contract.yamlfile import YamlFile, read_yaml
 from mesh.errors import InvalidFile
+from mesh.product.case_file import Row, fault, part, rows_at
 from mesh.product.duck import connect_memory, quoted
 from mesh.product.masked import TEST_KEY, with_masks
 from mesh.product.plan import Output, Plan, StateOutput
@@ -34,10 +33,8 @@ from mesh.product.transform import CAUSE, Failure
 
 __all__ = ["Outcome", "run_cases"]
 
-Row = Mapping[str, object]
 Sources = Mapping[str, Contract]
 AnyOutput = Output | StateOutput
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +60,24 @@ def run_cases(plan: Plan) -> list[Outcome]:
     for output in plan.outputs:
         path = output.port.sql_path.with_name(output.port.name.replace("-", "_") + ".test.yaml")
         if path.exists():
-            outcomes += run_file(output, path, sources_of(plan, output))
+            outcomes += run_file(of_port(plan, output), path, sources_of(plan, output))
     return outcomes
+
+
+def of_port(plan: Plan, output: AnyOutput) -> Sequence[AnyOutput]:
+    """The port with each input that it maps; a state port has one query for all of them."""
+    return [each for each in plan.events if each.port == output.port] or [output]
 
 
 def sources_of(plan: Plan, output: AnyOutput) -> Sources:
     """The relations that a port's query reads, with their contracts."""
     if isinstance(output, Output):
-        return {output.query.relation: output.source.contract}
+        found = [each for each in plan.events if each.port == output.port]
+        return {each.query.relation: each.source.contract for each in found}
     return {name: kept for name, kept in plan.kept.items() if name in output.query.inputs}
 
 
-def run_file(output: AnyOutput, path: Path, sources: Sources) -> list[Outcome]:
+def run_file(outputs: Sequence[AnyOutput], path: Path, sources: Sources) -> list[Outcome]:
     """Run the cases of one port."""
     file = read_yaml(path)
     cases = file.document.get("cases")
@@ -84,12 +87,12 @@ def run_file(output: AnyOutput, path: Path, sources: Sources) -> list[Outcome]:
         )
     with connect_memory() as connection:
         with_masks(TEST_KEY, connection)
-        return [run_case(connection, output, file, n, sources) for n in range(len(cases))]
+        return [run_case(connection, outputs, file, n, sources) for n in range(len(cases))]
 
 
 def run_case(
     connection: duckdb.DuckDBPyConnection,
-    output: AnyOutput,
+    outputs: Sequence[AnyOutput],
     file: YamlFile,
     index: int,
     sources: Sources,
@@ -105,18 +108,15 @@ def run_case(
             relation: typed(connection, given.get(relation, []), contract)
             for relation, contract in sources.items()
         }
-        wanted = texts(connection, typed(connection, expected, output.contract), columns)
-        if isinstance(output, Output):
-            made, failures = run_event(connection, output, tables[output.query.relation])
-        else:
-            made, failures = run_state(connection, output, tables, sources), []
-        found = texts(connection, made, columns)
+        wanted = texts(connection, typed(connection, expected, outputs[0].contract), columns)
+        runs = [run_output(connection, each, tables, sources) for each in outputs]
+        found = [row for made, _ in runs for row in texts(connection, made, columns)]
     except duckdb.Error as error:
         told = str(error).splitlines()[0]
     else:
-        failed = [f"the query fails for a row: {each.reason}" for each in failures]
+        failed = [f"the query fails for a row: {each.reason}" for _, f in runs for each in f]
         told = failed[0] if failed else difference(wanted, found)
-    return Outcome(port=output.contract.id, case=name, difference=told)
+    return Outcome(port=outputs[0].contract.id, case=name, difference=told)
 
 
 def given_rows(file: YamlFile, index: int, name: str, sources: Sources) -> dict[str, list[Row]]:
@@ -127,6 +127,18 @@ def given_rows(file: YamlFile, index: int, name: str, sources: Sources) -> dict[
         problem = f"{name!r} gives {', '.join(given) or 'nothing'}"
         raise InvalidFile([fault(file, place, problem, f"give rows of {', '.join(sources)}")])
     return {relation: rows_at(file, (*place, relation)) for relation in given}
+
+
+def run_output(
+    connection: duckdb.DuckDBPyConnection,
+    output: AnyOutput,
+    tables: Mapping[str, pa.Table],
+    sources: Sources,
+) -> tuple[pa.Table, list[Failure]]:
+    """What a port makes of rows."""
+    if isinstance(output, Output):
+        return run_event(connection, output, tables[output.query.relation])
+    return run_state(connection, output, tables, sources), []
 
 
 def run_event(
@@ -222,28 +234,3 @@ def texts(
     finally:
         connection.unregister("_table")
     return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def rows_at(file: YamlFile, place: tuple[str | int, ...]) -> list[Row]:
-    """The list of rows at *place*."""
-    return [part(file, (*place, number), dict) for number in range(len(part(file, place, list)))]
-
-
-def part(file: YamlFile, place: tuple[str | int, ...], kind: type[T]) -> T:
-    """The part of the document at *place*, which must be of *kind*."""
-    found: Any = file.document
-    for step in place:
-        found = found.get(step) if isinstance(found, dict) else found[int(step)]
-    if not isinstance(found, kind):
-        shape = "a mapping" if kind is dict else "a list"
-        what = f"item {place[-1] + 1}" if isinstance(place[-1], int) else f"`{place[-1]}`"
-        problem = f"{what} is not {shape}"
-        raise InvalidFile([fault(file, place, problem, f"write {shape}; see docs/products.md")])
-    return found
-
-
-def fault(file: YamlFile, place: tuple[str | int, ...], problem: str, remedy: str) -> Fault:
-    """A fault at a place of the file."""
-    return Fault(
-        path=file.path, line=file.line_of(place), problem=problem, remedy=remedy, rule="cases"
-    )

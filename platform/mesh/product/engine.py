@@ -199,7 +199,8 @@ class Engine:
         said = []
         for each in made:
             contract = each.output.contract
-            self._storage.insert("main", contract.name, with_origin(each.rows, arrival.causes))
+            kept = with_origin(each.rows, arrival.causes, each.output.shift)
+            self._storage.insert("main", contract.name, kept)
             messages.append(self._reject(contract.rejected_topic, contract.id, each.rejections))
             said.append(each.messages.append_column(CAUSE, each.rows[CAUSE]))
         if arrival.deletions:
@@ -222,13 +223,12 @@ class Engine:
         return self._rejectors[topic].messages(port, rejections)
 
 
-def with_origin(rows: pa.Table, causes: pa.Table) -> pa.Table:
-    """*rows* as they are kept: `_cause` replaced by partition and offset."""
+def with_origin(rows: pa.Table, causes: pa.Table, shift: int = 0) -> pa.Table:
+    """*rows* as they are kept: `_cause` replaced by partition (and *shift*) and offset."""
     origin = causes.take(rows[CAUSE].combine_chunks())
     kept = rows.drop_columns([CAUSE])
-    return kept.append_column("_partition", origin["partition"]).append_column(
-        "_offset", origin["offset"]
-    )
+    partition = pc.add(origin["partition"], pa.scalar(shift, pa.int32()))
+    return kept.append_column("_partition", partition).append_column("_offset", origin["offset"])
 
 
 def joined(changed: Mapping[str, Sequence[pa.Table]]) -> dict[str, pa.Table]:

@@ -46,12 +46,12 @@ def erase(
         table = f"main.{quoted(output.contract.name)}"
         keys = ", ".join(f"o.{quoted(each.name)}" for each in output.contract.key_fields)
         gone = connection.sql(
-            f"select {keys}, e.{CAUSE} from {table} o join _erased e"
-            f" using (_partition, _offset) order by e.{CAUSE}, {keys}"
+            f"select {keys}, e.{CAUSE} from {table} o join _erased e on o._offset = e._offset"
+            f" and o._partition = e._partition + {output.shift} order by e.{CAUSE}, {keys}"
         ).to_arrow_table()
         tombs = publisher.tombstones(gone, arrival.causes)
         messages.append(tombs.append_column(CAUSE, gone[CAUSE]))
-        delete_from(storage, table)
+        delete_from(storage, table, shift=output.shift)
     if has_dropped:
         delete_from(storage, origins_of(arrival.source))
     connection.execute("drop table temp._erased")
@@ -98,9 +98,9 @@ def is_of(source: Input) -> str:
     return "true" if source.member is None else f"topic = '{source.contract.topic}'"
 
 
-def delete_from(storage: Storage, table: str, which: str = "true") -> None:
+def delete_from(storage: Storage, table: str, which: str = "true", *, shift: int = 0) -> None:
     """Delete the rows of *table* that came from an erased one."""
     storage.connection.execute(
         f"delete from {table} where {which} and (_partition, _offset) in"
-        " (select (_partition, _offset) from _erased)"
+        f" (select (_partition + {shift}, _offset) from _erased)"
     )

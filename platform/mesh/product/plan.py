@@ -11,9 +11,10 @@ from mesh.contract.model import Contract, InputPort, OutputPort, Product
 from mesh.contract.project import Project
 from mesh.errors import InvalidFile
 from mesh.product.family import Family, Member, find_family, members_of
+from mesh.product.keep_lint import keep_faults
 from mesh.product.masked import is_hashed, masked_sql, masked_state
 from mesh.product.state_query import StateQuery, read_state_query
-from mesh.product.transform import CAUSE, EventQuery, read_event_query
+from mesh.product.transform import CAUSE, EventQuery, read_event_queries
 
 __all__ = [
     "Input",
@@ -26,6 +27,9 @@ __all__ = [
     "rejected_topic_of",
     "retry_topic_of",
 ]
+
+# A contract may have so many, by the table of customProperties.
+MOST_PARTITIONS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +59,25 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An event port with the input that its query maps."""
+    """An event port with an input that it maps; *number* is which one, where it maps several."""
 
     port: OutputPort
     source: Input
     query: EventQuery
+    number: int = 0
 
     @property
     def contract(self) -> Contract:
         """What the port promises."""
         return self.port.contract
+
+    @property
+    def shift(self) -> int:
+        """What is added to partitions where the port's table says whence a row came.
+
+        So that places on the topics of several inputs are never the same.
+        """
+        return self.number * MOST_PARTITIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +119,8 @@ class Plan:
 
     @property
     def outputs(self) -> tuple[Output | StateOutput, ...]:
-        """Every output port, of either kind."""
-        return (*self.events, *self.states)
+        """Every output port, of either kind, each once."""
+        return (*(each for each in self.events if not each.number), *self.states)
 
     @property
     def state_inputs(self) -> tuple[Input, ...]:
@@ -151,7 +164,7 @@ def plan_product(
     plan = Plan(
         product=product,
         inputs=tuple(inputs),
-        events=tuple(plan_output(port, sources) for port in events),
+        events=tuple(each for port in events for each in plan_outputs(port, sources)),
         states=tuple(plan_state(port, kept, key or b"") for port in states),
         families=tuple(families),
         mask_key=key,
@@ -181,32 +194,22 @@ def inputs_of(project: Project, product: Product, port: InputPort) -> tuple[Inpu
     )
 
 
-def keep_faults(plan: Plan) -> Iterator[Fault]:
-    """Where an input drops rows that are still needed."""
-    read = {name: each for each in plan.states for name in each.query.inputs}
-    for source in plan.inputs:
-        problem = ""
-        if source.member is not None:
-            problem = f"keep is {source.keep}, and a family keeps all" * (source.keep != "all")
-        elif source.contract.kind == "state" and source.keep not in ("all", "latest"):
-            problem = f"it is a state input, which keeps one row a key, not {source.keep}"
-        elif source.contract.kind == "event" and source.keep != "all" and source.name in read:
-            port = read[source.name].contract.id
-            problem = f"keep is {source.keep}, and the state port {port} is made of all of it"
-        if problem:
-            path, text = plan.product.folder / "product.yaml", f"input {source.name}: {problem}"
-            yield Fault(path=path, line=0, problem=text, remedy="write keep: all", rule="keep")
-
-
 def rejected_topic_of(project: Project, product: Product, port: InputPort) -> str:
     """Where a product puts what breaks the contract of an input port."""
     major = 1 if port.family else project.input_contract(port).major
     return f"priv.{product.domain}.{product.id}.{port.name}.rejected.v{major}"
 
 
-def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
-    """Find the input that a port's query maps."""
-    query = read_event_query(port.sql_path)
+def plan_outputs(port: OutputPort, sources: dict[str, Input]) -> Iterator[Output]:
+    """An event port with each of the inputs that its query maps."""
+    for number, query in enumerate(read_event_queries(port.sql_path)):
+        yield plan_output(port, query, sources, number)
+
+
+def plan_output(
+    port: OutputPort, query: EventQuery, sources: dict[str, Input], number: int
+) -> Output:
+    """Find the input that one query of a port maps."""
     source = sources.get(query.input_name)
     if source is None:
         known = ", ".join(f"new_{name}" for name in sorted(sources))
@@ -219,7 +222,7 @@ def plan_output(port: OutputPort, sources: dict[str, Input]) -> Output:
         raise InvalidFile([Fault(path=port.sql_path, line=0, problem=problem, remedy=remedy)])
     if port.contract.masked_from is not None:
         query = replace(query, sql=masked_sql(port.contract, query.sql, (CAUSE,)))
-    return Output(port=port, source=source, query=query)
+    return Output(port=port, source=source, query=query, number=number)
 
 
 def plan_state(port: OutputPort, kept: dict[str, Contract], mask_key: bytes) -> StateOutput:

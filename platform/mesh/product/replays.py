@@ -163,9 +163,9 @@ class Replays:
         if source.contract.kind == "state" or not good:
             return
         published = {each.origin: set(each.published) for each in good}
-        tables = [f"main.{quoted(each.output.contract.name)}" for each in made]
+        tables = [(f"main.{quoted(e.output.contract.name)}", e.output.shift) for e in made]
         if arrival.only is None:
-            tables.append(f'"input".{quoted(source.name)}')
+            tables.append((f'"input".{quoted(source.name)}', 0))
         places = pa.table(
             {
                 "_partition": pa.array([each.origin[1] for each in good], pa.int32()),
@@ -180,10 +180,10 @@ class Replays:
                 for each in made
                 if arrival.only is not None
             ]
-            for table in tables:
+            for table, shift in tables:
                 connection.execute(
                     f"delete from {table} where (_partition, _offset) in"
-                    " (select (_partition, _offset) from _places)"
+                    f" (select (_partition + {shift}, _offset) from _places)"
                 )
         finally:
             connection.unregister("_places")
@@ -197,7 +197,8 @@ class Replays:
         contract = output.contract
         rows = self._storage.connection.sql(
             f"select o.* from main.{quoted(contract.name)} o"
-            " semi join _places using (_partition, _offset)"
+            f" semi join _places p on o._partition = p._partition + {output.shift}"
+            " and o._offset = p._offset"
         ).to_arrow_table()
         schema = arrow_schema(contract)
         fields = pa.schema([schema.field(each.name) for each in contract.key_fields])
@@ -205,7 +206,7 @@ class Replays:
         places = zip(rows["_partition"].to_pylist(), rows["_offset"].to_pylist(), strict=True)
         topic = source.contract.topic
         mask = [
-            key.decode() in published[topic, partition, offset]
+            key.decode() in published[topic, partition - output.shift, offset]
             for key, (partition, offset) in zip(found, places, strict=True)
         ]
         return rows.filter(pa.array(mask, pa.bool_()))

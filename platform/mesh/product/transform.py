@@ -1,13 +1,17 @@
-"""The SQL of an event port: which input it maps, what it may not hold, and running it.
+"""The SQL of an event port: which inputs it maps, what it may not hold, and running it.
 
 An event port's result must not depend on how its input was cut into batches. So each row
 comes from one row of `new_<input>`, which the query names by selecting `_cause` along:
 
     select call_id, ended_at - started_at as duration, _cause from new_finished_calls
+
+Of several inputs there is a select each, joined by `union all`; each is a query by itself.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +30,7 @@ __all__ = [
     "EventQuery",
     "Failure",
     "TooMuch",
-    "read_event_query",
+    "read_event_queries",
 ]
 
 CAUSE = "_cause"
@@ -123,11 +127,11 @@ def bounded(reader: pa.RecordBatchReader) -> pa.Table:
     return pa.Table.from_batches(found, reader.schema)
 
 
-def read_event_query(path: Path) -> EventQuery:
-    """Read and lint the query of an event port.
+def read_event_queries(path: Path) -> tuple[EventQuery, ...]:
+    """Read and lint the query of an event port: one for each input that it maps.
 
-    Raises `InvalidFile` with every fault: more than one input, or anything whose result
-    would depend on the batch (aggregates, joins, windows, limits, the clock, chance).
+    Raises `InvalidFile` with every fault: a select of more than one input, or anything whose
+    result would depend on the batch (aggregates, joins, windows, limits, the clock, chance).
     """
     try:
         sql = path.read_text(encoding="utf-8").strip().removesuffix(";")
@@ -137,14 +141,44 @@ def read_event_query(path: Path) -> EventQuery:
         tree = parse(sql)
     except NotAQuery as error:
         raise InvalidFile([fault(path, str(error), "write one SELECT statement")]) from error
-    problems = sorted({*faults_of(tree)})
-    tables = tables_of(tree)
-    if len(tables) != 1 or not next(iter(tables)).startswith(NEW):
-        problems.append(f"it reads {', '.join(sorted(tables)) or 'nothing'}")
+    parts = [*selects_of(tree)]
+    found = [tables_of(part) for part in parts]
+    problems = sorted({each for part in parts for each in faults_of(part)})
+    for tables in found:
+        if len(tables) != 1 or not next(iter(tables)).startswith(NEW):
+            problems.append(f"it reads {', '.join(sorted(tables)) or 'nothing'}")
+    names = [next(iter(tables), "").removeprefix(NEW) for tables in found]
+    problems += [f"new_{each} is read twice" for each in {*names} if names.count(each) > 1]
     if problems:
-        remedy = "an event port maps the rows of one new_<input>; see docs/products.md"
+        remedy = "an event port maps the rows of one new_<input> a select; see docs/products.md"
         raise InvalidFile([fault(path, each, remedy) for each in problems])
-    return EventQuery(path=path, sql=sql, input_name=tables.pop().removeprefix(NEW))
+    texts = [sql] if len(parts) == 1 else [text_of(part) for part in parts]
+    return tuple(
+        EventQuery(path=path, sql=text, input_name=name)
+        for text, name in zip(texts, names, strict=True)
+    )
+
+
+def selects_of(tree: dict[str, object]) -> Iterator[dict[str, object]]:
+    """The trees of the selects that `union all` joins, in order; of any other query its own."""
+    statement = tree["statements"][0]  # type: ignore[index]  # DuckDB's own form
+    node = statement["node"]
+    if not (node.get("setop_all") and node.get("setop_type") == "UNION"):
+        yield tree
+        return
+    # What is said of the whole (an order, a part with a name) would be lost.
+    if node["modifiers"] or node["cte_map"]["map"]:
+        yield tree
+        return
+    for side in ("left", "right"):
+        yield from selects_of({**tree, "statements": [{**statement, "node": node[side]}]})
+
+
+def text_of(tree: dict[str, object]) -> str:
+    """The SQL of a syntax tree."""
+    with duckdb.connect() as connection:
+        found = connection.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)])
+        return str(found.fetchall()[0][0])
 
 
 def fault(path: Path, problem: str, remedy: str) -> Fault:

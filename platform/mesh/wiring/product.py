@@ -30,6 +30,7 @@ from mesh.product.runtime import Runtime
 from mesh.product.storage import Storage
 from mesh.settings import Settings
 from mesh.wiring.accepted import watching
+from mesh.wiring.commands import own_commands
 from mesh.wiring.doors import door_of, grpc_of, management_of
 from mesh.wiring.granted import Granted, granting
 from mesh.wiring.opening import run_with_room, stand_by
@@ -116,6 +117,13 @@ def open_door(
     )
     app = door_app(door, management)
     add_own(app, door, project, runtime, reader)
+    login = (
+        find_endpoint(settings, home),
+        Principal(name=product.id, secret=home.secret(product.id)),
+    )
+    commands = own_commands(runtime, door, granted, reader, login)
+    if commands is not None:
+        app.include_router(commands)
     return app, door
 
 

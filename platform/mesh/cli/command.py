@@ -1,0 +1,111 @@
+"""`mesh command`: has a product do something; its door says what it accepted, or why not."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mesh.cli.app import App
+from mesh.cli.doors import answer
+from mesh.cli.output import printable, show_json, show_table
+from mesh.cli.read import get_token, parsed, reader
+from mesh.errors import MeshError, WrongUse
+
+__all__ = ["command"]
+
+WAIT_S = 30.0
+LOOK_S = 0.05
+
+
+@click.command()
+@click.argument("product")
+@click.argument("name", required=False)
+@click.argument("values", nargs=-1, metavar="[FIELD=VALUE]...")
+@click.option("--key", help="By which the same command, sent again, is known [a random one].")
+@click.option("--as", "principal", help="Who commands [MESH_PRINCIPAL, else the first granted].")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(
+    app: App,
+    product: str,
+    *,
+    name: str | None,
+    values: tuple[str, ...],
+    key: str | None,
+    principal: str | None,
+    as_json: bool,
+) -> None:
+    r"""Send the command NAME to PRODUCT; without a name, list what it takes.
+
+    Returns once the product has taken in what it accepted, so that its own doors show it.
+
+    \b
+    Example:
+      mesh command contracts
+      mesh command contracts port-number phone_number=+12025550123 \
+        from_contract=C-900000018 contract_number=C-900000026
+    """
+    address = app.address(app.project.product(product).id)
+    if name is None:
+        show_commands(answer("GET", f"{address}/commands"), as_json)
+        return
+    pairs = [parsed(each) for each in values]
+    if twice := {field for field, _ in pairs if [f for f, _ in pairs].count(field) > 1}:
+        raise WrongUse(f"{', '.join(sorted(twice))} stands here twice")
+    headers = {
+        "Authorization": f"Bearer {get_token(app, principal or commander(app, product), product)}",
+        "Idempotency-Key": key or str(uuid.uuid4()),
+    }
+    document = answer("POST", f"{address}/commands/{name}", headers=headers, json=dict(pairs))
+    wait_until_taken_in(address, document)
+    if as_json:
+        show_json(document)
+        return
+    known = ", as before" if document["is_repeated"] else ""
+    click.echo(f"accepted{known}: {printable(str(document['command_id']))}")
+
+
+def commander(app: App, product: str) -> str:
+    """Who commands where nobody is named: the first person that may."""
+    own = [each for each in app.project.product(product).inputs if each.is_own]
+    if not own:
+        raise WrongUse(f"{product} takes no commands")
+    return reader(app, app.project.input_contract(own[0]))
+
+
+def show_commands(document: Mapping[str, Any], as_json: bool) -> None:
+    """Print what there is to command."""
+    if as_json:
+        show_json(document)
+        return
+    rows = [
+        [each["name"], " ".join(field["name"] for field in each["fields"]), each["description"]]
+        for each in document["commands"]
+    ]
+    show_table(["command", "fields", "what"], rows)
+
+
+def wait_until_taken_in(address: str, document: Mapping[str, Any]) -> None:
+    """Return once the product's rows follow from what was accepted.
+
+    Raises `MeshError` where that takes too long; it is accepted all the same.
+    """
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        offsets: Any = answer("GET", f"{address}/observability")["offsets"]
+        if all(
+            offsets.get(topic, {}).get(number, 0) >= offset
+            for topic, each in document["offsets"].items()
+            for number, offset in each.items()
+        ):
+            return
+        if time.monotonic() > deadline:
+            raise MeshError(
+                f"{document['command_id']} is accepted, and the product has not taken it in yet: "
+                "is it paused? see `mesh status`"
+            )
+        time.sleep(LOOK_S)
