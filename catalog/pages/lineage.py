@@ -113,6 +113,8 @@ def input_node(key: str, edge: Edge, shelf: Shelf, product: Product) -> Node:
         note = f"{node_of(system_key(system), shelf).note} writes {edge.source}"
         return Node(key=key, label=port, note=note, kind="system")
     owner = owner_of(edge, shelf)
+    if owner == product.id:
+        return Node(key=key, label=port, note=f"{owner} itself writes {edge.source}", kind="port")
     is_known = owner in shelf.entries
     href = f"{link_to('products', owner)}#port-{port}" if is_known else None
     kind = "port" if is_known else "unknown"

@@ -55,13 +55,20 @@ def test_a_computed_field_is_made_of_both_its_fields() -> None:
 
 def test_a_filter_decides_rows_and_no_value() -> None:
     columns = shipped().ports["contracts.contract-holder"]
-    assert columns.decides == {Ref("contracts.role-changes", "role")}
-    assert made_of("contracts.contract-holder", "to_id") == {"contracts.role-changes.person_id"}
+    assert columns.decides == {
+        Ref("contracts.role-changes", "role"),
+        Ref("contracts.commands", "statements"),
+    }
+    assert made_of("contracts.contract-holder", "to_id") == {
+        "contracts.role-changes.person_id",
+        "contracts.commands.statements",
+    }
 
 
 def test_a_struct_that_is_unfolded_keeps_its_fields_apart() -> None:
     assert made_of("contracts.contracts", "kind") == {
-        f"contracts.contract-changes.{each}" for each in ("kind", "revision", "change_id")
+        "contracts.commands.revisions",
+        *(f"contracts.contract-changes.{each}" for each in ("kind", "revision", "change_id")),
     }
 
 
@@ -194,7 +201,10 @@ def test_lineage_of_a_port_is_json_too() -> None:
     (port,) = found["ports"]
     assert port["port"] == "contracts.contracts"
     assert port["readers"] == ["ada", "customer-profile", "linus"]
-    assert port["fields"]["contract_number"] == ["contracts.contract-changes.contract_number"]
+    assert port["fields"]["contract_number"] == [
+        "contracts.commands.revisions",
+        "contracts.contract-changes.contract_number",
+    ]
     assert {each["target"] for each in found["edges"]} == {"contracts", "customer-profile"}
 
 
