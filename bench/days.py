@@ -37,7 +37,7 @@ def measure(folder: Path, rows: int) -> dict[str, object]:
     """One day of *rows* that lands and is published."""
     begun = time.monotonic()
     land(folder / LANDING, rows)
-    landed = time.monotonic()
+    landed, used = time.monotonic(), time.process_time()
     (found,) = Port(folder).run(day(0))["published"]
     return {
         "rows": found["rows"],
@@ -45,6 +45,7 @@ def measure(folder: Path, rows: int) -> dict[str, object]:
         "size_mb": found["size_bytes"] // 1_000_000,
         "simulated_s": round(landed - begun, 1),
         "published_s": round(time.monotonic() - landed, 1),
+        "published_cpu_s": round(time.process_time() - used, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 

@@ -88,6 +88,7 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "billing": "healthy",
         "key-ring": "healthy",
         "customer-profile": "healthy",
+        "network-usage": "healthy",
     }
 
 
@@ -116,6 +117,16 @@ def test_the_crm_and_invoicing_feed_their_products_too(mesh_in_containers, host)
     for product in ("contracts", "billing"):
         fed = mesh_in_containers.run("run", "--rm", f"feed-{product}", "--records", "500", "--json")
         assert json.loads(fed)["count_new"] == 500
+
+
+def test_a_day_of_files_is_published_and_asked_in_sql(mesh_in_containers, host):
+    mesh_in_containers.run("run", "--rm", "feed-network-usage", "--records", "50000", "--json")
+    run = ("run-batch", "network-usage", "--as-of", "2026-01-01", "--json")
+    (found,) = json.loads(mesh_in_containers.run("run", "--rm", *run))["published"]
+    query = "select count(*) from network.network_usage.usage"
+
+    asked = json.loads(host("sql", query, "--as", "ada", "--json"))
+    assert asked["rows"] == [[found["rows"]]]
 
 
 @pytest.mark.parametrize(

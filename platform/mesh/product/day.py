@@ -80,6 +80,8 @@ def working(folder: Path) -> duckdb.DuckDBPyConnection:
         f"memory_limit = '{MEMORY}'",
         f"temp_directory = {literal(str(folder))}",
         "autoinstall_known_extensions = false",
+        # Two would write rows in another order each time, and another digest.
+        "threads = 1",
     ):
         connection.execute(f"set {setting}")
     return connection

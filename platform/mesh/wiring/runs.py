@@ -58,7 +58,7 @@ def run_once(
                 product=product,
                 project=project,
                 as_of=as_of,
-                folder=partial(home.by_day, name),
+                folder=partial(home.folder, "batch", name),
                 announce=announce,
                 say=say,
             )
