@@ -21,7 +21,9 @@ from mesh.contract.sql import SQL_SERVICE
 from mesh.control.access import access_app, grant_routes
 from mesh.control.tokens import check_token, issue_token, public_key
 from mesh.errors import MeshError
+from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
+from mesh.wiring.access import LONGEST_BODY
 from mesh.wiring.speaking import principal_of
 from tests.access import Desk
 from tests.life import wait_until
@@ -71,6 +73,7 @@ def signed_pages(folder: Path) -> Iterator[Signed]:
         check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
         app = access_app(sql.home, grant_routes(desk.desk, check, lambda: desk.now))
         app.add_exception_handler(MeshError, answer_error)
+        app.add_middleware(Bounded, limit=LONGEST_BODY)
 
         def shelf() -> Shelf:
             return replace(shipped_shelf(), project=desk.book.project)

@@ -22,6 +22,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import MeshError, WrongUse
 from mesh.ports.at_least import HEADER, wait_for
+from mesh.ports.bodies import body_of
 from mesh.ports.door import Answer, Asked, Door
 from mesh.ports.formats import FORMATS
 from mesh.ports.graphql_door import add_graphql
@@ -40,6 +41,7 @@ PerhapsLogin = Annotated[HTTPAuthorizationCredentials | None, Depends(PERHAPS)]
 # Longer headers are refused by clients; JSON, Arrow and Parquet carry the offsets inside.
 LONGEST_HEADER = 8192
 LONGEST_REASON = 500
+LONGEST_BODY = 16 * 1024
 # A whole port is sent within this time, since the storage remembers for it what is gone.
 LONGEST_S = 300.0
 
@@ -195,7 +197,7 @@ def headers_of(request: Request, answer: Answer) -> dict[str, str]:
 
 async def reason_of(request: Request) -> str:
     """The reason in a body of JSON, empty where there is none. Raises `WrongUse`."""
-    body = await request.body()
+    body = await body_of(request, LONGEST_BODY)
     try:
         document: Any = json.loads(body or b"{}")
     except (ValueError, RecursionError):

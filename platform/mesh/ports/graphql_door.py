@@ -22,6 +22,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.contract.names import shown
 from mesh.errors import MeshError, Refused, WrongUse
+from mesh.ports.bodies import body_of
 from mesh.ports.door import Asked, Door
 from mesh.ports.question import Pairs
 from mesh.ports.refusals import Busy, NotThere, status_of
@@ -66,18 +67,8 @@ def add_graphql(app: FastAPI, door: Door) -> None:
     @app.post("/graphql")
     async def post_graphql(login: Login, request: Request) -> Mapping[str, object]:
         """The answer to one document."""
-        body = await body_of(request)
+        body = await body_of(request, MOST_BYTES)
         return await run_in_threadpool(graphql.answer, login.credentials, body)
-
-
-async def body_of(request: Request) -> bytes:
-    """The body of a request, no longer than it may be. Raises `WrongUse`."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise WrongUse(f"a question is at most {MOST_BYTES} bytes long")
-    return body
 
 
 class GraphQL:

@@ -20,6 +20,7 @@ from mesh.control.granting import GrantDesk
 from mesh.control.tokens import public_key
 from mesh.errors import MeshError
 from mesh.home import Home, locked
+from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
 from mesh.settings import Settings
@@ -30,6 +31,7 @@ from mesh.wiring.speaking import principal_of
 __all__ = ["run_access"]
 
 LOOK_S = 1.0
+LONGEST_BODY = 16 * 1024
 
 
 def run_access(
@@ -63,6 +65,7 @@ def run_access(
         check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
         app = access_app(home, grant_routes(desk, check, now))
         app.add_exception_handler(MeshError, answer_error)
+        app.add_middleware(Bounded, limit=LONGEST_BODY)
         with serving(app, settings, home, ACCESS_SERVICE) as address:
             log(f"{ACCESS_SERVICE} listens at {address}")
             while not stop.wait(LOOK_S):

@@ -17,6 +17,7 @@ from mesh.contract.sql import SQL, SQL_SERVICE
 from mesh.control.tokens import public_key
 from mesh.errors import MeshError
 from mesh.home import Home, locked
+from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
 from mesh.settings import Settings
@@ -29,7 +30,7 @@ from mesh.sql.shelf import Shelf
 from mesh.wiring.granted import Granted, granting
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.speaking import principal_of
-from mesh.wiring.sql_door import sql_routes
+from mesh.wiring.sql_door import LONGEST_SQL, sql_routes
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
 
@@ -94,7 +95,7 @@ def sql_app(desk: Desk, token_key: str, status: Callable[[], Mapping[str, object
     """The door of *desk*, for those whose tokens *token_key* proves."""
     app = FastAPI(title="mesh sql", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(MeshError, answer_error)
-
+    app.add_middleware(Bounded, limit=LONGEST_SQL)
     app.include_router(sql_routes(desk, checker(token_key), status))
     return app
 
