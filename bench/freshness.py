@@ -125,7 +125,8 @@ def made(values: Any, schema: pa.Schema, count: int) -> tuple[list[str], list[by
     ids = [str(uuid.uuid4()) for _ in range(count)]
     now = pa.repeat(pa.scalar(time.time_ns() // 1000, pa.int64()), count)
     now = now.cast(pa.timestamp("us", tz="UTC"))
-    given = {"call_id": ids, "phone_number": ["+12015550101"] * count, "queue": ["billing"] * count}
+    given: dict[str, list[Any]] = {"call_id": ids, "duration_s": [0] * count}
+    given |= {"phone_number": ["+12015550101"] * count, "queue": ["billing"] * count}
     columns = [
         now if name.endswith("_at") else pa.array(given.get(name, [None] * count), type_)
         for name, type_ in zip(schema.names, schema.types, strict=True)

@@ -82,7 +82,12 @@ def read(
 
 @click.command()
 @AS
-@click.option("--for", "audience", metavar="SERVICE", help="Good at this product's door alone.")
+@click.option(
+    "--for",
+    "audience",
+    metavar="SERVICE",
+    help="Good at this door alone: a product's, a service's, or catalogue.pages.",
+)
 @click.pass_obj
 def token(app: App, *, principal: str | None, audience: str | None) -> None:
     r"""Print a short-lived token, for an HTTP client of your own.
