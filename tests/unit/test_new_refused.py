@@ -36,6 +36,8 @@ def root(tmp_path):
         (["contracts.contracts"], {"name": "descriptor"}, "describes itself"),
         (["contracts.contracts"], {"domain": "Sales"}, "kebab-case"),
         (["contracts.contracts"], {"owner": "me"}, "no e-mail address"),
+        (["contracts.contracts"], {"purpose": " "}, "one line of text"),
+        (["contracts.contracts"], {"purpose": "a\x07b"}, "one line of text"),
         (["contracts.contracts"], {"by": "phone"}, "company's list"),
         (["contracts.contracts"], {"by": "call-id"}, "say one of them with --by"),
         (["contracts.contracts"], {"kind": "event"}, "--kind state"),

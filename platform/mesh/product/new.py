@@ -100,6 +100,8 @@ def refuse(root: Path, project: Project, wish: Wish) -> None:
             raise WrongUse(f"{name!r} is no name of a {what}: use kebab-case, as in churn-signals")
     if wish.owner is not None and not is_email(wish.owner):
         raise WrongUse(f"{wish.owner!r} is no e-mail address")
+    if wish.purpose is not None and not (wish.purpose.strip() and wish.purpose.isprintable()):
+        raise WrongUse("say the purpose in one line of text")
     taken = {*project.products, *project.people, *project.systems}
     if wish.name in taken or (root / "products" / to_snake(wish.name)).exists():
         raise WrongUse(f"{wish.name} is there already: choose another name")

@@ -94,8 +94,7 @@ class Maker:
             }
         ]
         if others:
-            # Copies, since YAML would write one row twice as an alias.
-            lone = {each.table: [dict(row) for row in given[each.table]] for each in others}
+            lone = {each.table: given[each.table] for each in others}
             name = f"what {spine.table} does not have is no row"
             cases.append({"name": name, "given": lone, "expect": []})
         return cases
