@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mesh.contract.by_day import check_day, day_nodes
 from mesh.contract.custom import (
     CONTRACT,
     choice,
@@ -80,6 +81,8 @@ def _read(file: YamlFile, report: Report) -> Contract:
     kind, retention_ms, custom = _port(root, report)
     relation = read_relation(custom.get("relation"), topic.port, fields, report)
     check_fairness(custom.get("fairness"), fields, report)
+    if kind == "batch":
+        check_day(root, fields, report)
     partitions = whole_number(custom.get("partitions"), low=1, high=MAX_PARTITIONS, report=report)
     access = choice(custom.get("access"), ("auto", "ask"), report)
     return Contract(
@@ -130,12 +133,6 @@ def _schema_object(root: Node, report: Report) -> Node:
         )
     custom_properties(objects[0], frozenset(), report)  # ours stand on the contract
     return objects[0]
-
-
-def _is_by_day(root: Node) -> bool:
-    """Whether a field says in which day's file a row stands."""
-    fields = root["schema"].items[0]["properties"].items if root["schema"].items else ()
-    return any(each["partitioned"].value is True for each in fields)
 
 
 def _is_batch(root: Node) -> bool:
@@ -191,7 +188,7 @@ def _port(root: Node, report: Report) -> tuple[PortKind, int | None, dict[str, N
         report.fault(root["customProperties"], "portKind is missing", remedy, rule=_RULE)
     kind = _KINDS[choice(custom.get("portKind"), tuple(_KINDS), report) or "event"]
     retention = custom.get("retention")
-    if kind in _NO_RETENTION and retention and not (kind == "batch" and _is_by_day(root)):
+    if kind in _NO_RETENTION and retention and not (kind == "batch" and day_nodes(root)):
         problem = _NO_RETENTION[kind]
         report.fault(retention, problem, "remove retention", rule=_RULE)
     if kind == "event" and "portKind" in custom and not retention:
