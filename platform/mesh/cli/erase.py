@@ -25,6 +25,7 @@ STAYS = {
     "entries of the audit logs": "a commitment hides its message once the salt is destroyed",
     "the erasure's record": "says the request, when and how many; never the person",
     "feeds/ of the state folder": "the operational system's own memory of what it has sent",
+    "batch/ of the state folder": "days of files go when their contracts keep them no longer",
     "operational systems": "their databases are outside of the mesh",
     "files that people exported": "nobody here knows where they are",
 }
