@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import pyarrow.parquet as pq
 import pytest
@@ -110,3 +111,19 @@ def test_offsets_that_are_none_are_wrong_use(mesh, tmp_path):
     said = mesh.run("export", "calls", "--at", "0:1", "--out", str(tmp_path / "x"), code=2)
 
     assert "write the next one of each partition (0, 1, 2, 3)" in said
+
+
+@pytest.mark.skipif(
+    find_spec("pyspark") is None, reason="pyspark is missing: install the extra `spark`"
+)
+def test_spark_makes_equal_rows_at_equal_offsets(mesh, tmp_path):
+    settle(mesh)
+    # Longer than a command takes, on a machine that does much else.
+    command = "mesh spark key-ring.links --out links".replace(" links", f" {tmp_path / 'rows'}")
+    started = mesh.start(*command.split()[1:])
+    code = started.wait(280)
+    count = pq.read_table(tmp_path / "rows").num_rows if code == 0 else 0
+
+    assert code == 0, started.said
+    assert count > 0
+    assert f"key-ring.links: {count} rows, equal in the product and in Spark" in started.said

@@ -135,7 +135,7 @@ def test_what_is_stopped_leaves_nothing_behind(tmp_path, before):
     about = exported(tmp_path / "y.parquet", said([("a", 1)])).about
     pieces = stopped(pa.table({"n": [1, 2]}))
     with pytest.raises(KeyboardInterrupt):
-        write(path, pa.schema([("n", pa.int64())]), pieces, about)
+        write(path, pa.schema([("n", pa.int64())]), pieces, about.metadata())
 
     assert path.read_bytes() == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["x.parquet", "y.parquet"]
@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_written_is_told_of(tmp_path):
     about = exported(tmp_path / "y.parquet", said([("a", 1)])).about
 
     with pytest.raises(SettingsError, match="cannot be written"):
-        write(tmp_path / "none" / "x.parquet", schema_for(EVENTS), [], about)
+        write(tmp_path / "none" / "x.parquet", schema_for(EVENTS), [], about.metadata())
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "./run mesh status": "tests/e2e/test_compose.py",
     "./run mesh read calls --limit 3": "tests/e2e/test_compose.py",
     "./run mesh demo --backbone external": "tests/e2e/test_compose.py",
+    "mesh spark key-ring.links --out links": "tests/integration/test_export.py",
     "mesh export calls --out calls.parquet": "tests/integration/test_export.py",
     "./run mesh lineage": "tests/unit/test_columns.py",
     "./run mesh lineage --observed": "tests/integration/test_lineage.py",

@@ -115,7 +115,7 @@ def export(
             report(count)
         about = about_of(contract, reading, at or reading.ends, reader.schema_ids)
         with translated():
-            rows = write(path, schema_for(contract), table_rows(table), about)
+            rows = write(path, schema_for(contract), table_rows(table), about.metadata())
     return Exported(path=path, rows=rows, about=about)
 
 

@@ -1,6 +1,6 @@
 """A batch port's file: Parquet, with the offsets that its rows are true for in its metadata.
 
-    count = write(path, schema, batches, about)
+    count = write(path, schema, batches, about.metadata())
     rows, about = read(path)
 
 A file is there whole or not at all. Not here: where rows come from (`topic`, `export`).
@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from mesh.errors import SettingsError, WrongUse
 
-__all__ = ["About", "about", "read", "write"]
+__all__ = ["OFFSETS", "About", "about", "read", "write"]
 
 # As doors say it; and all that only a file has to say, since nobody answers beside it.
 OFFSETS, ABOUT = b"mesh.offsets", b"mesh.export"
+Noted = Mapping[bytes, bytes]
 Offsets = Mapping[str, Mapping[str, int]]
 
 
@@ -44,7 +45,7 @@ class About:
     begins: Offsets
     source: str
 
-    def metadata(self) -> dict[bytes, bytes]:
+    def metadata(self) -> Noted:
         """For the schema of a file."""
         return {
             OFFSETS: json.dumps(self.offsets).encode(),
@@ -52,18 +53,18 @@ class About:
         }
 
 
-def write(path: Path, schema: pa.Schema, batches: Iterable[pa.Table], about: About) -> int:
-    """Write *batches* to *path* and return how many rows they were.
+def write(path: Path, schema: pa.Schema, batches: Iterable[pa.Table], noted: Noted) -> int:
+    """Write *batches* to *path*, with metadata, and return how many rows they were.
 
     They are written beside it, and it is renamed when it is whole.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    noted, count = schema.with_metadata(about.metadata()), 0
+    count = 0
     try:
         try:
-            with pq.ParquetWriter(part, noted, compression="zstd") as writer:
+            with pq.ParquetWriter(part, schema.with_metadata(noted), compression="zstd") as writer:
                 for each in batches:
-                    writer.write_table(each.replace_schema_metadata(noted.metadata))
+                    writer.write_table(each.replace_schema_metadata(noted))
                     count += each.num_rows
             part.replace(path)
         finally:

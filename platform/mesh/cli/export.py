@@ -100,7 +100,7 @@ def exported(
         if places and contract.kind == "state" and not is_at_end(places, reading):
             rows = rows_then(app, contract, reading, places, principal)
             about = about_of(contract, reading, places, source=AUDIT_LOG)
-            count = write(path, rows.schema, [rows], about)
+            count = write(path, rows.schema, [rows], about.metadata())
             return Exported(path=path, rows=count, about=about)
 
         def tell(count: int) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "read": "mesh.cli.read:read",
     "command": "mesh.cli.command:command",
     "export": "mesh.cli.export:export",
+    "spark": "mesh.cli.spark:spark",
     "token": "mesh.cli.read:token",
     "access": "mesh.cli.access:access",
     "pause": "mesh.cli.pause:pause",

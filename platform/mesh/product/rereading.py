@@ -24,7 +24,7 @@ from mesh.product.position import Offsets, Position
 from mesh.product.retry import retry_contract
 from mesh.product.storage import Storage
 
-__all__ = ["POLL_S", "Rereading", "Tell"]
+__all__ = ["POLL_S", "Read", "Rereading", "Tell"]
 
 POLL_S = 0.1
 Read = Callable[[dict[str, list[Message]]], list[Arrival]]
