@@ -18,13 +18,8 @@ from mesh.backbone.endpoint import Principal
 from mesh.contract.access import ACCESS_SERVICE
 from mesh.contract.catalogue import PAGES
 from mesh.contract.sql import SQL_SERVICE
-from mesh.control.access import access_app, grant_routes
 from mesh.control.tokens import check_token, issue_token, public_key
-from mesh.errors import MeshError
-from mesh.ports.bodies import Bounded
-from mesh.ports.refusals import answer_error
-from mesh.wiring.access import LONGEST_BODY
-from mesh.wiring.speaking import principal_of
+from mesh.wiring.access import app_of
 from tests.access import Desk
 from tests.life import wait_until
 from tests.shelves import HTML, pages_app, served, shipped_shelf
@@ -70,10 +65,7 @@ def signed_pages(folder: Path) -> Iterator[Signed]:
     desk = Desk(shipped_shelf().project)
     with opened_access(folder / "sql") as sql:
         key = public_key(sql.home)
-        check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
-        app = access_app(sql.home, grant_routes(desk.desk, check, lambda: desk.now))
-        app.add_exception_handler(MeshError, answer_error)
-        app.add_middleware(Bounded, limit=LONGEST_BODY)
+        app = app_of(sql.home, desk.desk, lambda: desk.now)
 
         def shelf() -> Shelf:
             return replace(shipped_shelf(), project=desk.book.project)

@@ -6,8 +6,11 @@ import json
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
+
+from fastapi import FastAPI
 
 from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal, find_endpoint
@@ -28,7 +31,7 @@ from mesh.wiring.accepted import Following, products_of
 from mesh.wiring.granted import Clock, Granted, granting
 from mesh.wiring.speaking import principal_of
 
-__all__ = ["run_access"]
+__all__ = ["app_of", "run_access"]
 
 LOOK_S = 1.0
 LONGEST_BODY = 16 * 1024
@@ -61,12 +64,7 @@ def run_access(
 
         book = Everybody(granted)
         desk = GrantDesk(book, write, lambda: names(home), now := Clock())
-        key = public_key(home)
-        check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
-        app = access_app(home, grant_routes(desk, check, now))
-        app.add_exception_handler(MeshError, answer_error)
-        app.add_middleware(Bounded, limit=LONGEST_BODY)
-        with serving(app, settings, home, ACCESS_SERVICE) as address:
+        with serving(app_of(home, desk, now), settings, home, ACCESS_SERVICE) as address:
             log(f"{ACCESS_SERVICE} listens at {address}")
             while not stop.wait(LOOK_S):
                 try:
@@ -74,6 +72,16 @@ def run_access(
                     book.meet(accepted.look(0.0) or {}, log)
                 except MeshError as error:
                     log(f"waiting: {error}")
+
+
+def app_of(home: Home, desk: GrantDesk, now: Callable[[], datetime]) -> FastAPI:
+    """The service over *desk*, for those whose tokens are good here or on pages."""
+    key = public_key(home)
+    check = partial(principal_of, key=key, audience=ACCESS_SERVICE, also=[PAGES])
+    app = access_app(home, grant_routes(desk, check, now))
+    app.add_exception_handler(MeshError, answer_error)
+    app.add_middleware(Bounded, limit=LONGEST_BODY)
+    return app
 
 
 class Everybody:
