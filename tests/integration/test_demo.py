@@ -15,7 +15,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = pytest.mark.broker
 
-STEPS = 17
+STEPS = 18
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from mesh.cli.demo_keyring import RECORDS, ask_the_ring
 from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.demo_ladder import look_at_the_ladder
 from mesh.cli.demo_lineage import compare_lineage
+from mesh.cli.demo_profile import look_at_both_users
 from mesh.cli.demo_quarantine import break_a_message
 from mesh.cli.demo_sql import SQL, ask_three_domains
 from mesh.cli.feed import feed_product
@@ -31,6 +32,7 @@ from mesh.control.running import find_running
 __all__ = ["demo"]
 
 SEED, COUNT = 7, 1000
+FEED = f"mesh feed call-center --calls {COUNT} --seed {SEED}"
 CATCH_UP_S = 30.0
 
 
@@ -188,11 +190,7 @@ KILL = Step(
 )
 STEPS = (
     Step(title="Check the products by the policies", command="mesh product validate", act=validate),
-    Step(
-        title="Feed calls through Kafka into the call-center product",
-        command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
-        act=feed,
-    ),
+    Step(title="Feed calls through Kafka into the call-center product", command=FEED, act=feed),
     Step(
         title="Read the product's port as an analyst",
         command="mesh read calls --limit 3 --as ada",
@@ -203,11 +201,7 @@ STEPS = (
         command="mesh read calls --where queue=billing --all --format csv --as ada",
         act=ask_while_paused,
     ),
-    Step(
-        title="Feed the same calls once more",
-        command=f"mesh feed call-center --calls {COUNT} --seed {SEED}",
-        act=feed_again,
-    ),
+    Step(title="Feed the same calls once more", command=FEED, act=feed_again),
     Step(title="Ask for access", command="mesh access list calls", act=ask_for_access),
     Step(title="Prove a call", command="mesh audit prove calls 0 0", act=prove_a_call),
     Step(
@@ -221,6 +215,11 @@ STEPS = (
         act=ask_the_ring,
     ),
     Step(title="Ask three domains in one SQL query", command=SQL, act=ask_three_domains),
+    Step(
+        title="Port a number, and see both users in the unified view",
+        command="mesh read profiles --where role=user --as florence",
+        act=look_at_both_users,
+    ),
     Step(
         title="Register a product in the catalogue, as its owner and as a stranger",
         command="mesh register products/call_center --as grace",

@@ -55,9 +55,10 @@ def wait_for_a_chain(app: App) -> tuple[Link, Link]:
     raise DemoFailed("the demo does not hold: the key ring knows no number with a holder")
 
 
-def links(app: App, relation: str) -> list[Link]:
+def links(app: App, relation: str, to: str | None = None) -> list[Link]:
     """Links of *relation* that count and have no end, as the port's rows have them."""
     filters = [("relation", relation), ("holds", "true")]
+    filters += [("to_id", to)] if to is not None else []
     document = fetch_rows(app, app.project.contract(PORT), 1000, "ada", filters)
     columns, rows = document["columns"], document["rows"]
     assert isinstance(columns, list)  # noqa: S101 - the door's answer, for the type checker
