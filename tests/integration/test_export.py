@@ -8,9 +8,14 @@ from importlib.util import find_spec
 import pyarrow.parquet as pq
 import pytest
 
+from mesh.batch.inputs import input_files
 from mesh.batch.parquet import read
+from mesh.product.plan import plan_product
 from mesh.testing import open_workbench
 from tests.life import ROOT, Mesh, opened, wait_until
+from tests.stats import HEAVY, STATS
+from tests.stream import PRODUCT as CENTER
+from tests.stream import calls, run
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -116,6 +121,8 @@ def test_offsets_that_are_none_are_wrong_use(mesh, tmp_path):
 @pytest.mark.skipif(
     find_spec("pyspark") is None, reason="pyspark is missing: install the extra `spark`"
 )
+# The mesh has to come up first.
+@pytest.mark.timeout(900)
 def test_spark_makes_equal_rows_at_equal_offsets(mesh, tmp_path):
     settle(mesh)
     # Longer than a command takes, on a machine that does much else.
@@ -127,3 +134,31 @@ def test_spark_makes_equal_rows_at_equal_offsets(mesh, tmp_path):
     assert code == 0, started.said
     assert count > 0
     assert f"key-ring.links: {count} rows, equal in the product and in Spark" in started.said
+
+
+def test_inputs_are_read_once_more_as_the_product_had_them_at_its_offsets(bench, tmp_path):
+    bench.feed(CENTER, calls(80))
+    run(bench, 80)
+    for product in (STATS, HEAVY):
+        with bench.running(product) as runtime:
+            bench.settle(runtime)
+    with bench.opened(HEAVY) as storage:
+        offsets = storage.offsets
+    kept = {name: bench.rows(HEAVY, name, "input") for name in ("calls", "phones")}
+    # What comes later is not of these offsets.
+    bench.feed(CENTER, calls(60, 80))
+    run(bench, 60)
+    plan = plan_product(bench.project(), HEAVY)
+
+    who = bench.principal(HEAVY)
+    paths = input_files(plan, offsets, tmp_path, endpoint=bench.backbone.endpoint, principal=who)
+
+    assert paths.keys() == kept.keys()
+    for name, rows in kept.items():
+        found = pq.read_table(paths[name])
+        told = [{each: str(row[each]) for each in found.column_names} for row in rows]
+        assert found.num_rows > 0
+        assert sorted(map(repr, told)) == sorted(
+            repr({each: str(value) for each, value in row.items()}) for row in found.to_pylist()
+        )
+        assert json.loads(found.schema.metadata[b"mesh.offsets"]).keys() == offsets.keys()
