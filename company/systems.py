@@ -1,4 +1,4 @@
-"""What `mesh feed` finds of this company by its entry point: systems by the product they feed."""
+"""What `mesh feed` and `mesh legacy` find of this company by its entry point."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from company.billing_system import Billing
 from company.crm_system import Crm
 from company.network import Network
 from company.telephony import Telephony
+from company.warehouse import Warehouse
 from mesh.product.systems import System
 
 __all__ = ["Company", "plugin"]
@@ -28,9 +29,10 @@ def _systems() -> Mapping[str, System]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """The operational systems of one company; *systems* by product id."""
+    """The operational systems of one company by product id, and its legacy *warehouse*."""
 
     systems: Mapping[str, System] = field(default_factory=_systems)
+    warehouse: Warehouse = field(default_factory=Warehouse)
 
 
 plugin = Company()

@@ -1,7 +1,7 @@
 """Reads the imports of our own packages and names those that go against the arrows.
 
 contract <- backbone <- product, erasure <- ports, audit, sql, control, observe
-         <- wiring, batch, drills <- cli
+         <- wiring, batch, migrate, drills <- cli
 
 `catalog`, `products` and `company` import `mesh`, which imports none of them;
 a product imports only itself and `mesh`.
@@ -27,6 +27,7 @@ ARROWS = {
     **{package: (*CORE, "mesh.erasure", package) for package in ABOVE},
     "mesh.wiring": (*CORE, *ABOVE, "mesh.wiring"),
     "mesh.batch": (*CORE, *ABOVE, "mesh.batch"),
+    "mesh.migrate": (*CORE, *ABOVE, "mesh.migrate"),
     "mesh.erasure": (*CORE, "mesh.erasure"),
     "mesh.drills": (*CORE, *ABOVE, "mesh.erasure", "mesh.drills"),
     "mesh.cli": ("mesh",),

@@ -11,6 +11,7 @@ backbone/                 the embedded Kafka's and registry's data
 products/ID/              a product's internal storage, opened by its process only
 batch/ID/PORT/            a batch port by day: where files land, and what is published of them
 feeds/PORT/               what an operational system has sent, and what it could not
+legacy/                   the central warehouse that the mesh takes over from
 run/                      locks and addresses of what runs now
 logs/                     one log a service
 """

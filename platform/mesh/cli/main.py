@@ -48,6 +48,7 @@ COMMANDS = {
     "ladder": "mesh.cli.ladder:ladder",
     "lineage": "mesh.cli.lineage:lineage",
     "impact": "mesh.cli.lineage:impact",
+    "legacy": "mesh.cli.legacy:legacy",
     "erase": "mesh.cli.erase:erase",
     "quarantine": "mesh.cli.quarantine:quarantine",
     "policies": "mesh.cli.policies:policies",

@@ -6,16 +6,16 @@ product id to `System`, in the entry point group `mesh.company`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mesh.errors import SettingsError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["GROUP", "System", "find_systems"]
+__all__ = ["GROUP", "System", "companies", "find_systems"]
 
 GROUP = "mesh.company"
 
@@ -48,14 +48,21 @@ def find_systems() -> Mapping[str, System]:
     Raises `SettingsError` if none is installed, one cannot be loaded, or two feed the same product.
     """
     found: dict[str, System] = {}
-    for entry in entry_points(group=GROUP):
-        for product, system in _load(entry).items():
+    for company in companies():
+        systems: Mapping[str, System] = company.systems
+        for product, system in systems.items():
             if product in found:
                 raise SettingsError(
                     f"two companies feed {product}: uninstall one of those that register under the"
                     f" entry point group {GROUP}"
                 )
             found[product] = system
+    return found
+
+
+def companies() -> Sequence[Any]:
+    """What the installed companies have registered. Raises `SettingsError`."""
+    found = [_load(entry) for entry in entry_points(group=GROUP)]
     if not found:
         raise SettingsError(
             f"no company is installed: run `pip install -e .` in the project, or install a package"
@@ -64,12 +71,13 @@ def find_systems() -> Mapping[str, System]:
     return found
 
 
-def _load(entry: EntryPoint) -> Mapping[str, System]:
+def _load(entry: EntryPoint) -> Any:
     # Whatever importing foreign code raises, the person at the command line must learn whose it is.
     try:
-        systems: Mapping[str, System] = entry.load().systems
+        company = entry.load()
+        company.systems  # noqa: B018 - a property may do the work
     except Exception as error:
         raise SettingsError(
             f"the company {entry.value} cannot be loaded, mend or uninstall it: {error}"
         ) from error
-    return systems
+    return company
