@@ -11,6 +11,7 @@ import pyarrow as pa
 from mesh.contract.model import Contract
 from mesh.ports.pages import row_schema
 from mesh.ports.values import json_rows, json_value
+from tests.shipped import plain
 
 __all__ = ["differing", "rows_of_table", "rows_of_values"]
 
@@ -49,4 +50,4 @@ def rows_of_table(contract: Contract, table: pa.Table) -> Rows:
 
 def rows_of_values(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> Rows:
     """Rows that came as values of Python."""
-    return [[json_value(row[each.name]) for each in contract.fields] for row in rows]
+    return [[json_value(plain(row[each.name])) for each in contract.fields] for row in rows]

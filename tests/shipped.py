@@ -33,7 +33,7 @@ from mesh.product.state_check import StateCheck
 from mesh.product.storage import Storage
 from tests.pools import pools, rows_of
 
-__all__ = ["Run", "Sent", "histories", "play"]
+__all__ = ["Run", "Sent", "histories", "plain", "play"]
 
 BEGIN_MS = 1_772_000_000_000
 
