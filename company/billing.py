@@ -19,12 +19,12 @@ from company.draws import Bools, Ints, Stream
 from company.identifiers import billing_account_numbers, contract_numbers, person_ids
 from company.world import World
 
-__all__ = ["accounts", "counts", "invoices", "payments"]
+__all__ = ["LATE_OR_NEVER", "accounts", "counts", "invoices", "payments", "when_paid"]
 
 _BASE_FEE_CENTS = (990, 1490, 1990, 2990, 4490)
 _DUE_AFTER = 14 * DAY
 _LATE_PER_MILLE, _NEVER_PER_MILLE = 150, 30
-_NEVER = 2
+LATE_OR_NEVER, _NEVER = 1, 2
 # Contracts times this, plus the month, is an invoice's id: some 830 months are below 1024.
 _MONTHS = 1024
 
@@ -68,7 +68,7 @@ def invoices(world: World, month: int) -> pa.Table:
 def payments(world: World, month: int) -> pa.Table:
     """Return one row per payment of an invoice of *month*: most in time, some late, some never."""
     issued = _issue(world, month)
-    when = _when_paid(world, issued)
+    when = when_paid(world, issued.id)
     within = _stream(world.seed, "payment", "within").below(issued.id, 13 * DAY // MINUTE) * MINUTE
     late = _DUE_AFTER + DAY + 3 * within
     paid = issued.issued + np.where(when == 0, HOUR + within, late)
@@ -87,13 +87,13 @@ def payments(world: World, month: int) -> pa.Table:
 def counts(world: World, month: int) -> tuple[int, int]:
     """Return how many invoices there are of *month*, and how many payments of them."""
     issued = _issue(world, month)
-    return len(issued.id), int((_when_paid(world, issued) < _NEVER).sum())
+    return len(issued.id), int((when_paid(world, issued.id) < _NEVER).sum())
 
 
-def _when_paid(world: World, issued: _Invoices) -> Ints:
-    """Return for each invoice whether it is paid in time, late or never."""
+def when_paid(world: World, invoice: Ints) -> Ints:
+    """Return for each invoice whether it is paid in time (0), late or never."""
     weights = (1000 - _LATE_PER_MILLE - _NEVER_PER_MILLE, _LATE_PER_MILLE, _NEVER_PER_MILLE)
-    return _stream(world.seed, "payment", "delay").choice(issued.id, weights)
+    return _stream(world.seed, "payment", "delay").choice(invoice, weights)
 
 
 def _issue(world: World, month: int) -> _Invoices:

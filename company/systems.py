@@ -9,6 +9,7 @@ from types import MappingProxyType
 from company.billing_system import Billing
 from company.crm_system import Crm
 from company.network import Network
+from company.plans_system import Plans
 from company.telephony import Telephony
 from company.warehouse import Warehouse
 from mesh.product.systems import System
@@ -22,6 +23,7 @@ def _systems() -> Mapping[str, System]:
             "billing": Billing(),
             "call-center": Telephony(),
             "contracts": Crm(),
+            "device-plans": Plans(),
             "network-usage": Network(),
         }
     )
