@@ -87,6 +87,8 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "contracts": "healthy",
         "billing": "healthy",
         "key-ring": "healthy",
+        "device-plans": "healthy",
+        "payment-risk": "healthy",
         "customer-profile": "healthy",
         "network-usage": "healthy",
     }

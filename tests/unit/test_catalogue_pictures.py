@@ -79,9 +79,10 @@ def test_the_maps_data_has_every_pair_and_its_kind():
     flows = {(each["from"], each["to"]): each["kind"] for each in document["flows"]}
 
     assert flows["contracts", "key-ring"] == "declared"
-    assert document["systems"] == ["crm", "invoicing", "telephony"]
+    assert {"crm", "invoicing", "telephony"} <= set(document["systems"])
     assert [each["name"] for each in document["domains"]] == [
-        "customer-service", "finance", "identity", "marketing", "network", "sales",
+        "customer-service", "finance", "identity", "marketing", "network", "risk",
+        "sales",
     ]  # fmt: skip
 
 

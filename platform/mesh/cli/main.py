@@ -41,6 +41,7 @@ COMMANDS = {
     "sql": "mesh.cli.sql:sql",
     "run": "mesh.cli.run:run",
     "run-batch": "mesh.cli.run_batch:run_batch",
+    "reproduce": "mesh.cli.reproduce:reproduce",
     "replay": "mesh.cli.replay:replay",
     "test": "mesh.cli.test:test",
     "contract": "mesh.cli.contract:contract",

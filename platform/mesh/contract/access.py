@@ -173,18 +173,20 @@ def initial(project: Project) -> Iterator[Access]:
                     # A relation grants itself to whoever reads them all.
                     is_free = contract.access == "auto" or single is None
                     giver = AUTO if is_free else project.giver_of(contract, product.id)
-                    yield by_input(product, contract, giver)
+                    yield by_input(product, contract, giver, port.purpose)
     for person in project.people.values():
         yield from lines_of(person)
 
 
-def by_input(product: Product, contract: Contract, giver: str | None) -> Access:
+def by_input(
+    product: Product, contract: Contract, giver: str | None, purpose: str | None = None
+) -> Access:
     """What an input port makes of a product's access to another's port, which *giver* grants."""
     return Access(
         port=contract.id,
         principal=product.id,
         state="granted" if giver else "requested",
-        purpose=product.description or product.name,
+        purpose=purpose or product.description or product.name,
         by=giver or product.id,
         reason="an input port of its descriptor",
     )

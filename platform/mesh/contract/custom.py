@@ -29,7 +29,7 @@ CONTRACT = frozenset(
     {"portKind", "partitions", "retention", "purpose", "access", "relation", "fairness"}
 )
 FIELD = frozenset({"identifier", "personal", "masked"})
-INPUT_PORT = frozenset({"system", "own", "keep", "family"})
+INPUT_PORT = frozenset({"system", "own", "keep", "family", "purpose"})
 OUTPUT_PORT = frozenset({"maskedFrom", "access"})
 _LEVELS = {
     "a contract": CONTRACT,
@@ -110,9 +110,9 @@ def flag(node: Node | None, report: Report) -> bool:
 
 def how_long_kept(node: Node | None, report: Report) -> str:
     """Return how long an input port keeps its rows; all, with a fault, where it is no time."""
-    if node is None or node.text in ("all", "latest", "none") or duration_ms(node.text):
+    if node is None or node.text in ("all", "latest", "none", "batch") or duration_ms(node.text):
         return node.text if node else "all"
-    remedy = "write all, latest, none, or a duration as P90D"
+    remedy = "write all, latest, none, batch, or a duration as P90D"
     _fault(node, report, f"keep is {shown(node.value)}", remedy)
     return "all"
 

@@ -169,6 +169,7 @@ class InputPort:
     keep: str = "all"
     family: str | None = None
     is_own: bool = False
+    purpose: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,6 @@ __all__ = ["DESCRIPTOR", "MANAGEMENT", "load_product"]
 
 DESCRIPTOR = "product.yaml"
 MANAGEMENT = ("discoverability", "observability", "control", "dictionary")
-
 _RULE = "product"
 
 
@@ -154,6 +153,7 @@ def _inputs(root: Node, contracts: Mapping[str, Contract], report: Report) -> tu
                 keep=how_long_kept(custom.get("keep"), report),
                 family=family,
                 is_own=is_own,
+                purpose=text(custom.get("purpose"), report),
             )
         )
     return tuple(ports)

@@ -10,6 +10,13 @@ __all__ = ["check_fairness", "read_relation"]
 
 _RULE = "custom"
 _CARDINALITIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many")
+_FAIRNESS_KEYS = ("groups", "meaning", "attribute", "measure", "bound")
+# fairlearn has each under the same name in snake case.
+_MEASURES = (
+    "equalizedOddsDifference",
+    "equalOpportunityDifference",
+    "demographicParityDifference",
+)
 _RELATION_KEYS = ("from", "to", "cardinality", "meaning", "validFrom", "validTo")
 
 
@@ -40,10 +47,20 @@ def read_relation(
 
 
 def check_fairness(node: Node | None, fields: tuple[Field, ...], report: Report) -> None:
-    """Check a fairness promise: the fields by whose values groups are compared."""
-    if node is None or not _is_mapping(node, ("groups", "meaning"), report):
+    """Check a fairness promise: by fields of the port, or by another port's protected attribute."""
+    if node is None or not _is_mapping(node, _FAIRNESS_KEYS, report):
         return
-    if not node["groups"].items:
+    if node["attribute"].is_given:
+        if len(node["attribute"].text.split(".")) < 3:
+            found = f"`attribute` is {shown(node['attribute'].value)}"
+            _fault(node["attribute"], report, found, "name it as PRODUCT.PORT.FIELD")
+        if node["measure"].text not in _MEASURES:
+            found = f"`measure` is {shown(node['measure'].value)}"
+            _fault(node["measure"], report, found, f"write one of {listed(_MEASURES)}")
+        bound = node["bound"].value
+        if isinstance(bound, bool) or not isinstance(bound, int | float) or not 0 <= bound <= 1:
+            _fault(node["bound"], report, f"`bound` is {shown(bound)}", "write a number up to 1")
+    elif not node["groups"].items:
         _fault(node["groups"], report, "`groups` is missing", "list the fields to compare by")
     for one in node["groups"].items:
         _check_field(one, fields, report)

@@ -8,17 +8,45 @@ an input port of its own product, so that it goes the way of all data from there
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from mesh.contract.model import Product
 from mesh.contract.project import Project
+from mesh.errors import WrongUse
 
-__all__ = ["Batch"]
+__all__ = ["Asked", "Batch", "Taken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The rows of an input port, and its *place*: topic, topic id, the offsets that come next."""
+
+    rows: pa.Table
+    place: Mapping[str, Any]
+
+
+def nothing_to_read(port: str) -> Taken:
+    """Of a run that is given no ports to read."""
+    raise WrongUse(f"this run was given no {port} to read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run is asked for: a day, and what else its product knows by name (*options*).
+
+    *read* gives an input port, by its name, as its batch port has it.
+    """
+
+    as_of: date
+    say: Callable[[str], None] = lambda _: None
+    options: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[str], Taken] = nothing_to_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +63,5 @@ class Batch:
     folder: Callable[[str], Path]
     announce: Callable[[str, pa.Table], None]
     say: Callable[[str], None] = lambda _: None
+    options: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[str], Taken] = nothing_to_read

@@ -175,7 +175,9 @@ def plan_product(
 
 
 def inputs_of(project: Project, product: Product, port: InputPort) -> tuple[Input, ...]:
-    """One input port with its contract, or a family's members with theirs."""
+    """One input port with its contract, or a family's members; none where only a run reads it."""
+    if port.keep == "batch":
+        return ()
     topic = rejected_topic_of(project, product, port)
     if port.family is None:
         contract = project.input_contract(port)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from datetime import date
 from functools import partial
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from mesh.contract.project import Project
 from mesh.errors import SettingsError, WrongUse
 from mesh.home import Home
 from mesh.product.appending import Appender
-from mesh.product.batch import Batch
+from mesh.product.batch import Asked, Batch
 from mesh.product.readback import read_back
 from mesh.settings import Settings
 from mesh.wiring.own import loaded
@@ -35,10 +34,9 @@ def run_once(
     home: Home,
     project: Project,
     name: str,
-    as_of: date,
-    say: Callable[[str], None],
+    asked: Asked,
 ) -> Mapping[str, object]:
-    """Run the product *name* as of the end of a day; what came of it.
+    """Run the product *name* as it is *asked*; what came of it.
 
     Raises `WrongUse` where it has nothing to run.
     """
@@ -57,10 +55,12 @@ def run_once(
             Batch(
                 product=product,
                 project=project,
-                as_of=as_of,
+                as_of=asked.as_of,
                 folder=partial(home.folder, "batch", name),
                 announce=announce,
-                say=say,
+                say=asked.say,
+                options=asked.options,
+                read=asked.read,
             )
         )
 
