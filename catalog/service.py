@@ -28,6 +28,7 @@ from catalog.lineage_routes import lineage_routes
 from catalog.observing import Observer, client_for_doors, observing
 from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
+from catalog.pages.model_routes import model_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.pages.signed import Work, login_pages
@@ -130,7 +131,7 @@ def personal(
     """The pages on which somebody is signed in."""
     check = partial(check_token, key=key, audience=PAGES)
     work = Work(shelf=shelves, check=check, services=Services(address=door))
-    return login_pages(work), sql_pages(work), access_pages(work)
+    return login_pages(work), sql_pages(work), access_pages(work), model_pages(work)
 
 
 def routers_of(

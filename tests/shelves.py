@@ -17,6 +17,7 @@ from catalog.audit_door import AuditDoor
 from catalog.negotiation import JsonByName
 from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
+from catalog.pages.model_routes import model_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.pages.signed import Work, login_pages
@@ -103,7 +104,7 @@ def pages_app(
     samples = Samples(httpx.Client(transport=httpx.MockTransport(answer)))
     services = Services(address=lambda _: None)
     work = work or Work(shelf=lambda: shelf, check=nobody, services=services)
-    for each in (login_pages, sql_pages, access_pages):
+    for each in (login_pages, sql_pages, access_pages, model_pages):
         app.include_router(each(work))
     app.include_router(audit_pages(work.shelf, audit))
     app.include_router(pages_router(work.shelf, samples))

@@ -17,6 +17,7 @@ from catalog.shelf import Shelf
 from mesh.backbone.endpoint import Principal
 from mesh.contract.access import ACCESS_SERVICE
 from mesh.contract.catalogue import PAGES
+from mesh.contract.model import Contract
 from mesh.contract.sql import SQL_SERVICE
 from mesh.control.tokens import check_token, issue_token, public_key
 from mesh.wiring.access import app_of
@@ -25,7 +26,7 @@ from tests.life import wait_until
 from tests.shelves import HTML, pages_app, served, shipped_shelf
 from tests.sql import Access, messages_of, opened_access
 
-__all__ = ["ORDERS", "Signed", "opened_orders"]
+__all__ = ["ORDERS", "Signed", "opened_orders", "signed_pages"]
 
 ORDERS = "sales.shop.orders"
 
@@ -60,10 +61,13 @@ class Signed:
 
 
 @contextmanager
-def signed_pages(folder: Path) -> Iterator[Signed]:
-    """Pages on which ada, grace and mallory may sign in; grace owns the call centre."""
+def signed_pages(folder: Path, more: Contract | None = None) -> Iterator[Signed]:
+    """Pages on which ada, grace and mallory may sign in; grace owns the call centre.
+
+    With a port *more* dorothy may, too, and read that.
+    """
     desk = Desk(shipped_shelf().project)
-    with opened_access(folder / "sql") as sql:
+    with opened_access(folder / "sql", more=more) as sql:
         key = public_key(sql.home)
         app = app_of(sql.home, desk.desk, lambda: desk.now)
 

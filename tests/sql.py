@@ -17,6 +17,7 @@ from confluent_kafka import Message
 
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.record import encoded
+from mesh.contract.model import Contract
 from mesh.contract.types import avro_schema
 from mesh.control.tokens import issue_token, make_keys, public_key
 from mesh.errors import MeshError
@@ -152,16 +153,27 @@ class Access:
 
 
 @contextmanager
-def opened_access(folder: Path, limits: Limits = Limits(), why_not: str = "") -> Iterator[Access]:  # noqa: B008 - frozen
-    """An access point with two ports, of which ada is granted one and grace both."""
+def opened_access(
+    folder: Path,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    why_not: str = "",
+    more: Contract | None = None,
+) -> Iterator[Access]:
+    """An access point with two ports, of which ada is granted one and grace both.
+
+    Where there is one *more*, dorothy is granted that; its schema is the eighth.
+    """
     home = Home.open(folder / "home")
-    names = ("ada", "grace", "mallory")
+    names = ("ada", "grace", "mallory", "dorothy")
+    contracts = [EVENTS, SECRETS, *([more] if more else [])]
+    schemas = {7 + n: avro_schema(each) for n, each in enumerate([EVENTS, *contracts[2:]])}
     make_keys(home, [Principal(name=each, secret=f"secret of {each}") for each in names])
-    shelf = Shelf(folder / "sql", [EVENTS, SECRETS], {7: SCHEMA}.get)
-    for each in (EVENTS, SECRETS):
+    shelf = Shelf(folder / "sql", contracts, schemas.get)
+    for each in contracts:
         shelf.open(each.topic, TOPIC_ID)
     shelf.has_looked = True
     granted = {"ada": frozenset({EVENTS.id}), "grace": frozenset({EVENTS.id, SECRETS.id})}
+    granted["dorothy"] = frozenset(each.id for each in contracts[2:])
     stop = threading.Event()
     with Nursery(PROGRAM) as nursery:
         pool = Pool(nursery, limits)
@@ -192,5 +204,6 @@ def keep(shelf: Shelf, put: queue.Queue[list[Message]], stop: threading.Event) -
     """Do what the follower does, without Kafka."""
     while not stop.is_set():
         with suppress(queue.Empty):
-            shelf.tables[EVENTS.topic].take(put.get(timeout=0.01))
+            batch = put.get(timeout=0.01)
+            shelf.tables[str(batch[0].topic())].take(batch)
         shelf.refresh()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from catalog.pages.models import has_records
 from catalog.pages.sampling import Sample
 from catalog.pages.texts import mappings, one_line, since
 from catalog.pages.ways import ways_to
@@ -58,6 +59,7 @@ def port_document(
             asdict(each) for each in ways_to(contract, port.name, project, address=address)
         ],
         "sample": None if sample is None else asdict(sample),
+        "has_records_of_runs": has_records(contract),
     }  # fmt: skip
 
 

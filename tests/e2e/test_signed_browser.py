@@ -12,6 +12,7 @@ from mesh.sql.limits import missing
 from tests.access import CALLS, PURPOSE
 from tests.browser import barriers, find_chromium, opened_browser
 from tests.life import wait_until
+from tests.models import CARD, SHEET, opened_runs
 from tests.signed import ORDERS, opened_orders
 
 CHROMIUM = find_chromium()
@@ -167,6 +168,21 @@ def test_the_pages_have_no_barrier_and_fit_the_window(browser, signed, scheme, w
         found["login"] = look(page, scheme, width, "login")
 
     assert found == {"sql": ([], True), "access": ([], True), "login": ([], True)}
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
+def test_a_model_card_has_its_plots_and_no_barrier(browser, tmp_path, scheme, width):
+    with (
+        opened_runs(tmp_path) as runs,
+        page_of(browser, runs, "dorothy", color_scheme=scheme) as page,
+    ):
+        page.set_viewport_size({"width": width, "height": 900})
+        for name, path in (("card", CARD), ("sheet", SHEET)):
+            page.goto(f"{runs.address}{path}")
+            assert look(page, scheme, width, name) == ([], True)
+        page.goto(f"{runs.address}{CARD}")
+        assert page.locator("figure.plot polyline.curve").count() == 8
+        assert page.get_by_role("cell", name="0.05").first.is_visible()
 
 
 def look(page, scheme, width, name):
