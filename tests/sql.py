@@ -165,24 +165,16 @@ def opened_access(
     """
     home = Home.open(folder / "home")
     names = ("ada", "grace", "mallory", "dorothy")
-    contracts = [EVENTS, SECRETS, *([more] if more else [])]
-    schemas = {7 + n: avro_schema(each) for n, each in enumerate([EVENTS, *contracts[2:]])}
     make_keys(home, [Principal(name=each, secret=f"secret of {each}") for each in names])
-    shelf = Shelf(folder / "sql", contracts, schemas.get)
-    for each in contracts:
-        shelf.open(each.topic, TOPIC_ID)
-    shelf.has_looked = True
+    contracts = [EVENTS, SECRETS, *([more] if more else [])]
+    shelf = shelf_of(folder / "sql", contracts)
     granted = {"ada": frozenset({EVENTS.id}), "grace": frozenset({EVENTS.id, SECRETS.id})}
     granted["dorothy"] = frozenset(each.id for each in contracts[2:])
     stop = threading.Event()
     with Nursery(PROGRAM) as nursery:
         pool = Pool(nursery, limits)
-        desk = Desk(
-            shelf=shelf,
-            pool=pool,
-            granted=lambda who: granted.get(who, frozenset()),
-            why_not=why_not,
-        )
+        rights = {"granted": lambda who: granted.get(who, frozenset()), "why_not": why_not}
+        desk = Desk(shelf=shelf, pool=pool, **rights)
         app = sql_app(desk, public_key(home), lambda: {"state": "running", "lag": 0})
         server = Server(app, home, "sql", host="127.0.0.1", port=0)
         server.start()
@@ -198,6 +190,16 @@ def opened_access(
                 server.stop()
                 pool.close()
                 shelf.close()
+
+
+def shelf_of(folder: Path, contracts: Sequence[Contract]) -> Shelf:
+    """A shelf with an empty table of each."""
+    schemas = {7 + n: avro_schema(each) for n, each in enumerate([EVENTS, *contracts[2:]])}
+    shelf = Shelf(folder, contracts, schemas.get)
+    for each in contracts:
+        shelf.open(each.topic, TOPIC_ID)
+    shelf.has_looked = True
+    return shelf
 
 
 def keep(shelf: Shelf, put: queue.Queue[list[Message]], stop: threading.Event) -> None:

@@ -25,7 +25,7 @@ def port_document(
 ) -> dict[str, object]:
     """An output port."""
     contract, observed, project = port.contract, entry.observed, shelf.project
-    readers = project.readers_of(contract)
+    readers, people = project.readers_of(contract), project.people
     return {
         "name": port.name,
         "contract": contract.id,
@@ -53,11 +53,9 @@ def port_document(
             for each in sorted(contract.rules, key=lambda rule: (rule.field or "", rule.name))
         ],
         "relation": relation_document(contract) if contract.relation else None,
-        "people": [each for each in readers if each in project.people],
-        "readers": [each for each in readers if each not in project.people],
-        "ways": [
-            asdict(each) for each in ways_to(contract, port.name, project, address=address)
-        ],
+        "people": [each for each in readers if each in people],
+        "readers": [each for each in readers if each not in people],
+        "ways": [asdict(one) for one in ways_to(contract, port.name, project, address=address)],
         "sample": None if sample is None else asdict(sample),
         "has_records_of_runs": has_records(contract),
     }  # fmt: skip
