@@ -9,9 +9,9 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from catalog.service import run_catalogue
 from mesh.errors import MeshError
 from mesh.home import Home
+from mesh.lean import keep_out_pandas
 from mesh.settings import load
 
 __all__ = ["main"]
@@ -24,6 +24,9 @@ def main() -> int:
         # What `nohup` has us ignore stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.set())
+    keep_out_pandas()
+    from catalog.service import run_catalogue
+
     try:
         settings = load()
         run_catalogue(settings, Home.open(settings.home_path), log=log, stop=stop)

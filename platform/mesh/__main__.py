@@ -8,11 +8,18 @@ from __future__ import annotations
 import gc
 import sys
 
+from mesh.lean import keep_out_pandas
+
 __all__ = ["run"]
+
+# What learns from data does so with libraries that want it.
+WITH_PANDAS = {"run-batch", "reproduce"}
 
 
 def run() -> None:
     """Run the command line of this process."""
+    if not WITH_PANDAS & set(sys.argv[1:2]):
+        keep_out_pandas()
     try:
         from mesh.cli.main import main
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mesh.lean import keep_out_pandas
 from mesh.ports.formats import FORMATS, Notes, encode
 from mesh.sql.zygote import serve
 
@@ -35,5 +36,6 @@ def warm_up() -> None:
 
 
 if __name__ == "__main__":
+    keep_out_pandas()
     warm_up()
     serve(socket.socket(fileno=int(sys.argv[1])), encoded)
