@@ -31,7 +31,8 @@ def products(index, question):
         ("CALL-CENTER", "call-center"),
         ("invoices", "billing"),
         ("invocies", "billing"),  # two letters changed places
-        ("paym", "billing"),  # the beginning of a word
+        ("invo", "billing"),  # the beginning of a word
+        ("paym", "payment-risk"),
         ("keyring", "key-ring"),
         ("katherine", "billing"),  # who owns it
         ("billing@telco.example", "billing"),
