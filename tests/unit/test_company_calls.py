@@ -203,6 +203,7 @@ def test_a_company_is_found_by_its_entry_point(tmp_path, monkeypatch, nothing_in
         "billing": "invoicing",
         "call-center": "telephony",
         "contracts": "crm",
+        "device-plans": "leasing",
         "network-usage": "packet-gateway",
     }
 

@@ -59,12 +59,13 @@ def test_an_event_says_of_which_fields_each_field_is_made() -> None:
     assert lineage["fields"]["to_id"]["inputFields"] == [
         {
             "namespace": "kafka://127.0.0.1:9092",
-            "name": "priv.sales.contracts.role-changes.v1",
-            "field": "person_id",
+            "name": f"priv.sales.contracts.{name}.v1",
+            "field": field,
             "transformations": [{"type": "DIRECT"}],
         }
+        for name, field in (("commands", "statements"), ("role-changes", "person_id"))
     ]
-    assert [each["field"] for each in lineage["dataset"]] == ["role"]
+    assert [each["field"] for each in lineage["dataset"]] == ["statements", "role"]
     assert {each["name"] for each in found["inputs"]} >= {"priv.sales.contracts.role-changes.v1"}
 
 

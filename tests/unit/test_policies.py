@@ -35,10 +35,11 @@ def line_of(text, marker):
     return next(i for i, line in enumerate(text.splitlines(), 1) if marker in line)
 
 
-def test_what_ships_keeps_every_policy(project):
-    assert [check_product(one, project) for one in project.products.values()] == [[]] * len(
-        project.products
-    )
+def test_what_ships_keeps_every_policy_and_asks_for_one_port_that_is_not_given_yet(project):
+    found = [each for one in project.products.values() for each in check_product(one, project)]
+
+    assert [(each.fault.rule, each.level) for each in found] == [("input-asked", "warning")]
+    assert "device-plans.payer-age-bands" in found[0].fault.problem
 
 
 @pytest.mark.parametrize("owner", ["", "grace", "grace@"])
