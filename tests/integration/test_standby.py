@@ -106,7 +106,7 @@ def test_a_second_on_the_same_storage_is_refused_and_a_standby_is_told_by_status
 
     assert second.child.wait(30) == 1
     assert f"call-center already runs (pid {first.child.pid}" in second.said
-    (told,) = find_standbys(workbench.home)
+    (told,) = wait_until(lambda: [*find_standbys(workbench.home)])
     assert (told["name"], told["kind"], told["pid"]) == (PRODUCT, "standby", standby.child.pid)
     status = subprocess.run(
         [sys.executable, "-m", "mesh", "status", "--json"],
