@@ -7,7 +7,10 @@ found, so that a new one is tried too. Contracts with every type: tests/unit/tes
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,13 @@ from mesh.cli.read import fetch_graphql, fetch_grpc, fetch_rows
 from mesh.cli.sql import ask_sql, tables_for
 from mesh.contract.model import Contract
 from mesh.contract.project import load_project
+from mesh.contract.types import arrow_schema
+from mesh.product.appending import Appender
 from mesh.product.systems import find_systems
 from mesh.sql.limits import missing
 from mesh.testing import Workbench, open_workbench
 from tests.life import ROOT, Mesh, opened, wait_until
+from tests.models import record
 from tests.parity import Rows, differing, rows_of_table, rows_of_values
 
 pytestmark = [
@@ -37,11 +43,9 @@ pytestmark = [
 READER = "ada"
 RECORDS = 400
 FIRST_OF_MARCH = 29_300
-# Few contradict each other or hand anything over, no file was delivered, no batch was run.
-PERHAPS_EMPTY = {
-    "device-plans.handovers", "key-ring.conflicts", "network-usage.days", "payment-risk.runs",
-    "payment-risk.scores",
-}  # fmt: skip
+# Few contradict each other or hand anything over, and no file was delivered.
+PERHAPS_EMPTY = {"device-plans.handovers", "key-ring.conflicts", "network-usage.days"}
+RUN = "R-2026-04-30-000000000001"
 PORTS = [
     port.contract.id
     for product in load_project(ROOT).products.values()
@@ -123,6 +127,7 @@ def reader(backbone, tmp_path_factory):
             assert app.settings.home_path == bench.home.path
             mesh.run("up")
             feed_all(bench)
+            announce_run(bench)
             wait_until(lambda: is_quiet(mesh) and is_quiet(mesh), 200, lambda: str(mesh.status()))
             yield Reader(app=app, bench=bench, folder=folder)
 
@@ -150,6 +155,24 @@ def feed_all(bench: Workbench) -> None:
                     tables.setdefault(port, []).append(table)
         for port, some in tables.items():
             bench.feed(product, pa.concat_tables(some), port)
+
+
+def announce_run(bench: Workbench) -> None:
+    """What a batch run of payment-risk says: its scores, the last row, its record."""
+    some = [
+        {"row_id": f"{RUN}/{n}", "run_id": RUN, "contract_number": f"C-{n:09}", "role": "payer",
+         "payer_id": f"P-{n:06}", "as_of": date(2026, 4, 30), "score": Decimal(n) / 1000,
+         "review": n > 200}
+        for n in range(1, 301)
+    ]  # fmt: skip
+    end = {"row_id": f"{RUN}/end", "run_id": RUN, "as_of": date(2026, 4, 30)}
+    told = record(RUN, date(2026, 4, 30), count_scores=len(some))
+    for port, rows in (("run-scores", [*some, end]), ("run-records", [told])):
+        contract = bench.project().contract(f"payment-risk.{port}")
+        principal = bench.principal("payment-risk")
+        with closing(Appender(contract, bench.backbone.endpoint, principal)) as appender:
+            appender.open()
+            appender.append(pa.Table.from_pylist(rows, schema=arrow_schema(contract)))
 
 
 def is_quiet(mesh: Mesh) -> bool:
