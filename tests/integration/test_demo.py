@@ -13,7 +13,7 @@ import pytest
 from mesh.contract.project import load_project
 from tests.life import ROOT, Mesh, opened
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
 
 STEPS = 18
 

@@ -13,7 +13,7 @@ from tests.people import free
 from tests.repository import ROOT
 from tests.stats import CENTER, compacted, expected, feed, few, run
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def test_a_state_port_and_an_event_port_that_were_made_publish_what_they_say(backbone, tmp_path):
