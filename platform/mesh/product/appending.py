@@ -9,30 +9,26 @@ from __future__ import annotations
 
 import pyarrow as pa
 from confluent_kafka import (
-    Consumer,
     KafkaError,
     KafkaException,
     Message,
     Producer,
-    TopicPartition,
 )
 
 from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
-from mesh.errors import MeshError, Unreachable
+from mesh.errors import MeshError
 from mesh.product.envelope import outgoing
 from mesh.product.failpoints import reach
 from mesh.product.feed import causes
 from mesh.product.publishers import publisher
-from mesh.product.readback import reader
-from mesh.product.relay import LOOK_BACK, TRANSACTION_TIMEOUT_MS, initialize
+from mesh.product.readback import last_message, reader
+from mesh.product.relay import TRANSACTION_TIMEOUT_MS, initialize
 from mesh.product.transform import CAUSE
 
 __all__ = ["Appender", "Unsure"]
-
-TIMEOUT_S = 15.0
 
 
 class Unsure(MeshError):
@@ -67,13 +63,13 @@ class Appender:
             initialize(producer, lambda: False)
             with Registry(self._endpoint) as registry:
                 self._publisher = publisher(self._contract, registry)
-            end = end_of(consumer, self.topic)
+            last = last_message(consumer, self.topic)
         except KafkaException as exception:
             raise kafka_error(exception.args[0], f"write {self.topic}") from exception
         finally:
             consumer.close()
         self._producer = producer
-        return end
+        return 0 if last is None else int(last.offset() or 0) + 1
 
     def append(self, rows: pa.Table) -> int:
         """Append *rows* (the contract's fields) in one transaction; the offset after them.
@@ -111,34 +107,3 @@ class Appender:
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
-
-
-def end_of(consumer: Consumer, topic: str) -> int:
-    """The offset after the last message; transaction markers take offsets too.
-
-    Raises a `KafkaException` where Kafka refuses, `Unreachable` where it does not answer.
-    """
-    low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), TIMEOUT_S, cached=False)
-    start = max(low, high - LOOK_BACK)
-    while True:
-        consumer.assign([TopicPartition(topic, 0, start)])
-        found = last_of(consumer, topic)
-        if found is not None or start == low:
-            return 0 if found is None else found + 1
-        start = low
-
-
-def last_of(consumer: Consumer, topic: str) -> int | None:
-    """The offset of the last message from where *consumer* stands, if there is any."""
-    found = None
-    while True:
-        message = consumer.poll(TIMEOUT_S)
-        if message is None:
-            raise Unreachable(f"Kafka did not answer while {topic} was read")
-        error = message.error()
-        if error is None:
-            found = int(message.offset() or 0)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            return found
-        else:
-            raise KafkaException(error)

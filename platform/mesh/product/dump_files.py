@@ -16,7 +16,7 @@ from mesh.contract.odps import DESCRIPTOR, MANAGEMENT
 from mesh.product.dump_contract import Raw, contract_document, quotable
 from mesh.product.dump_guess import Guessed
 
-__all__ = ["as_yaml", "management", "write_product"]
+__all__ = ["Plain", "as_yaml", "management", "write_product"]
 
 SAID = {
     "discoverability": "What the product offers, and its contracts.",
@@ -43,9 +43,17 @@ def write_product(folder: Path, raw: Raw, guessed: Guessed) -> None:
     (folder / "__init__.py").write_text(f'"""{raw.title}: a raw data product."""\n')
 
 
+class Plain(yaml.SafeDumper):
+    """Writes a value out wherever it stands: our files know no aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Whatever it is."""
+        return True
+
+
 def as_yaml(document: dict[str, object]) -> str:
     """A document as text, in the order in which it was made."""
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
+    text: str = yaml.dump(document, Dumper=Plain, sort_keys=False, allow_unicode=True, width=96)
     return text
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from mesh.contract.identifiers import Identifier
 from mesh.contract.model import Field
+from mesh.product.dump_files import Plain
 from mesh.product.new_shape import Column, Shape, Source
 from mesh.product.new_values import value_of
 
@@ -42,14 +43,6 @@ def cases_yaml(shape: Shape, identifiers: Mapping[str, Identifier]) -> str:
         width=4096,
     )
     return HEAD + text
-
-
-class Plain(yaml.SafeDumper):
-    """Writes a value out wherever it stands: our files know no aliases."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Whatever it is."""
-        return True
 
 
 class Maker:

@@ -12,7 +12,6 @@ All of it in the folder of one port. Not here: how a day is made (`day`), and wh
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mesh.errors import StorageError
+from mesh.product.durable import put
 
 __all__ = ["Day", "Delivery", "Published", "day_folder", "read_published", "write_published"]
 
@@ -93,18 +93,7 @@ def write_published(folder: Path, published: Published) -> None:
     temporary = folder / f".{LIST}"
     document = {"generation": published.generation, "days": documents}
     temporary.write_text(json.dumps(document, indent=1, default=dict), encoding="utf-8")
-    settle(temporary)
-    temporary.replace(folder / LIST)
-    settle(folder)
-
-
-def settle(path: Path) -> None:
-    """Have a file or folder survive a machine that loses its power."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    put(temporary, folder / LIST)
 
 
 def day_of(found: Mapping[str, object]) -> Day:

@@ -11,10 +11,14 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import Unreachable
 
-__all__ = ["read_back", "reader"]
+__all__ = ["last_message", "read_back", "reader"]
 
 TIMEOUT_S = 15.0
 CHUNK = 1000
+# Of one answer, where only the last message is wanted.
+LAST_TIMEOUT_S = 10.0
+# Markers of transactions take offsets too: this many back there is at least one message.
+LOOK_BACK = 64
 
 
 def read_back(
@@ -49,6 +53,31 @@ def read_back(
         raise kafka_error(exception.args[0], f"read {', '.join(topics)}") from exception
     finally:
         consumer.close()
+
+
+def last_message(consumer: Consumer, topic: str) -> Message | None:
+    """The last message of a topic of one partition, for a consumer of `reader`.
+
+    Raises a `KafkaException` where Kafka refuses, `Unreachable` where it does not answer.
+    """
+    partition = TopicPartition(topic, 0)
+    low, high = consumer.get_watermark_offsets(partition, LAST_TIMEOUT_S, cached=False)
+    near_end = max(low, high - LOOK_BACK)
+    found = last_since(consumer, topic, near_end)
+    return last_since(consumer, topic, low) if found is None and near_end > low else found
+
+
+def last_since(consumer: Consumer, topic: str, start: int) -> Message | None:
+    """The last message at or after *start*."""
+    consumer.assign([TopicPartition(topic, 0, start)])
+    found: Message | None = None
+    while True:
+        message = consumer.poll(LAST_TIMEOUT_S)
+        if message is None:
+            raise Unreachable(f"Kafka did not answer while the end of {topic} was read")
+        if is_end(message):
+            return found
+        found = message
 
 
 def reader(endpoint: Endpoint, principal: Principal, purpose: str) -> Consumer:

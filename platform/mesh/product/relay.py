@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer
 
 from mesh.backbone.admin import kafka_error, translated
 from mesh.backbone.endpoint import Endpoint, Principal
@@ -19,7 +19,7 @@ from mesh.errors import MeshError, Unreachable
 from mesh.product.envelope import Outgoing, outgoing
 from mesh.product.failpoints import COMMIT, patience, reach
 from mesh.product.position import Batch, Position
-from mesh.product.readback import reader
+from mesh.product.readback import last_message, reader
 
 __all__ = ["Relay", "RelayFailed", "produce", "produce_all", "read_position"]
 
@@ -27,10 +27,7 @@ __all__ = ["Relay", "RelayFailed", "produce", "produce_all", "read_position"]
 TRANSACTION_TIMEOUT_MS = 10_000
 INIT_TIMEOUT_S = 15.0
 INIT_SLICE_S, INIT_PAUSE_S = 1.0, 0.05
-READ_TIMEOUT_S = 10.0
 POSITION_KEY = b"position"
-# Markers take offsets too: this many records back there is at least one position.
-LOOK_BACK = 64
 
 
 class RelayFailed(MeshError):
@@ -125,13 +122,9 @@ def read_position(endpoint: Endpoint, principal: Principal, topic: str) -> Posit
     """
     consumer = reader(endpoint, principal, "relay")
     try:
-        partition = TopicPartition(topic, 0)
-        low, high = consumer.get_watermark_offsets(partition, READ_TIMEOUT_S, cached=False)
-        near_end = max(low, high - LOOK_BACK)
-        position = last_position(consumer, topic, near_end)
-        if position is None and near_end > low:
-            position = last_position(consumer, topic, low)
-        return position
+        found = last_message(consumer, topic)
+        value = None if found is None else found.value()
+        return None if value is None else Position.from_json(value)
     finally:
         consumer.close()
 
@@ -156,23 +149,6 @@ def ask_to_initialize(producer: Producer) -> None:
     """Begin to fence, and do not wait for what becomes of it."""
     with suppress(KafkaException):
         producer.init_transactions(0.02)
-
-
-def last_position(consumer: Consumer, topic: str, start: int) -> Position | None:
-    """The last position at or after *start*."""
-    consumer.assign([TopicPartition(topic, 0, start)])
-    found: bytes | None = None
-    while True:
-        message = consumer.poll(READ_TIMEOUT_S)
-        if message is None:
-            raise Unreachable("Kafka did not answer while the position was read")
-        error = message.error()
-        if error is None:
-            found = message.value()
-        elif error.code() == KafkaError._PARTITION_EOF:
-            return None if found is None else Position.from_json(found)
-        else:
-            raise KafkaException(error)
 
 
 def produce_all(producer: Producer, messages: Iterable[Outgoing]) -> None:

@@ -6,7 +6,6 @@ while the storage is closed. Not here: who may ask (`mesh.ports.management`).
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ import duckdb
 
 from mesh.errors import Rewritten, StorageError
 from mesh.product.duck import storage_error
+from mesh.product.durable import put
 from mesh.product.storage_memory import limit_mb
 
 __all__ = ["Rewriting", "rewrite"]
@@ -81,22 +81,6 @@ def copy(path: Path, new: Path) -> None:
         connection.execute(f"attach '{text(new)}' as written")
         connection.execute("copy from database kept to written")
         connection.execute("checkpoint written")
-
-
-def put(new: Path, path: Path) -> None:
-    """Have *new* on disk, and then in the place of *path*."""
-    synced(new)
-    new.replace(path)
-    synced(path.parent)
-
-
-def synced(path: Path) -> None:
-    """Have a file or a folder on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def text(path: Path) -> str:
