@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from fastapi import Request
 
-from mesh.errors import Refused
+from mesh.errors import Refused, WrongUse
+from mesh.ports.bodies import body_of
 from mesh.ports.refusals import NotKnown
 
 __all__ = ["Check", "bounded_body", "speaker"]
@@ -30,9 +31,7 @@ def speaker(request: Request, check: Check) -> str:
 
 async def bounded_body(request: Request, limit: int) -> bytes | None:
     """The body of at most *limit* bytes, or None where it is larger, of which no more is read."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            return None
-    return bytes(body)
+    try:
+        return await body_of(request, limit)
+    except WrongUse:
+        return None

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mesh.product.duck import quoted
+
 __all__ = ["Asked", "asked_document", "command_of", "editor_document", "with_name"]
 
 # As many rows as a person looks at; the command gives all.
@@ -83,8 +85,3 @@ def with_name(sql: str, table: str, name: str, tables: Sequence[Mapping[str, Any
         return f"{sql} {table}".strip()
     names = ", ".join(quoted(each["name"]) for each in known[table])
     return f"select {names}\nfrom {table}\nlimit 100"
-
-
-def quoted(name: str) -> str:
-    """A column's name in SQL."""
-    return '"' + name.replace('"', '""') + '"'

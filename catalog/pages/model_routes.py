@@ -21,9 +21,9 @@ from catalog.pages.routes import missing
 from catalog.pages.signed import Text, Work, link, show, strangers_page
 from catalog.shelf import Shelf
 from mesh.contract.model import Contract
-from mesh.contract.names import to_snake
 from mesh.contract.sql import SQL_SERVICE
 from mesh.errors import MeshError, Refused
+from mesh.product.duck import quoted
 
 __all__ = ["model_pages"]
 
@@ -96,7 +96,7 @@ async def records_of(work: Work, person: Person, contract: Contract) -> list[Rec
             f"{person.name} is not granted {contract.id}: ask for it on the page of"
             f" {contract.product}"
         )
-    name = ".".join(f'"{to_snake(each)}"' for each in table.split("."))
+    name = ".".join(map(quoted, table.split(".")))
     sql = f"select * from {name} order by as_of desc, run_id limit {MOST_RUNS}"
     said, _ = await work.services.ask(
         person, SQL_SERVICE, "POST /sql?format=json", {"sql": sql, "explain": False}

@@ -94,14 +94,12 @@ def wait_until_taken_in(address: str, document: Mapping[str, Any]) -> None:
 
     Raises `MeshError` where that takes too long; it is accepted all the same.
     """
+    from mesh.ports.at_least import has_reached
+
     deadline = time.monotonic() + WAIT_S
     while True:
         offsets: Any = answer("GET", f"{address}/observability")["offsets"]
-        if all(
-            offsets.get(topic, {}).get(number, 0) >= offset
-            for topic, each in document["offsets"].items()
-            for number, offset in each.items()
-        ):
+        if has_reached(offsets, document["offsets"]):
             return
         if time.monotonic() > deadline:
             raise MeshError(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from mesh.errors import WrongUse
 from mesh.ports.refusals import Busy
 
-__all__ = ["HEADER", "wait_for"]
+__all__ = ["HEADER", "has_reached", "wait_for"]
 
 HEADER = "Mesh-At-Least"
 PATIENCE_S = 10.0

@@ -42,6 +42,12 @@ class Notes:
         """For the schema of Arrow and Parquet."""
         return {"mesh.offsets": json.dumps(self.offsets), **self.others}
 
+    def places(self) -> Iterator[dict[str, object]]:
+        """The offset that comes next in each partition, a record each."""
+        for topic, partitions in self.offsets.items():
+            for partition, offset in partitions.items():
+                yield {"topic": topic, "partition": int(partition), "offset": offset}
+
 
 class Sink:
     """A file to write to, which gives what was written since it was last asked."""

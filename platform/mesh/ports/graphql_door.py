@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,7 +137,7 @@ class GraphQL:
             raise WrongUse("the rows are too large at once: ask for fewer")
         return {
             "rows": [dict(zip(table.column_names, row, strict=True)) for row in json_rows(table)],
-            "offsets": list(offsets_in(answer.notes.offsets)),
+            "offsets": [*answer.notes.places()],
             "next": answer.notes.next,
         }
 
@@ -157,13 +157,6 @@ def question_in(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
     if not isinstance(query, str) or not query or not is_right:
         raise WrongUse('send JSON as {"query": "…", "variables": {…}, "operationName": "…"}')
     return query, variables, operation
-
-
-def offsets_in(offsets: Mapping[str, Mapping[str, int]]) -> Iterator[dict[str, object]]:
-    """The next offset of each partition."""
-    for topic, partitions in offsets.items():
-        for partition, offset in partitions.items():
-            yield {"topic": topic, "partition": int(partition), "offset": offset}
 
 
 def formatted(error: Any) -> dict[str, Any]:

@@ -125,12 +125,7 @@ def pairs_of(question: Any) -> Pairs:
 
 def first(answer: Answer, batch: Any) -> Any:
     """What goes with the rows."""
-    offsets = [
-        {"topic": topic, "partition": int(partition), "offset": offset}
-        for topic, partitions in answer.notes.offsets.items()
-        for partition, offset in partitions.items()
-    ]
-    return batch(offsets=offsets, next=answer.notes.next)
+    return batch(offsets=[*answer.notes.places()], next=answer.notes.next)
 
 
 def sized(messages: Messages, rows: pa.RecordBatch) -> Iterator[Any]:
