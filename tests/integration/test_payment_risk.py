@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from mesh.contract.types import arrow_schema
+from mesh.product.appending import Appender
 from mesh.testing import Workbench, open_workbench
 from tests.people import free
 from tests.repository import ROOT
@@ -129,3 +132,29 @@ def test_the_published_record_says_what_the_run_was_made_of(bench):
     topic = bench.contract("device-plans.instalments").topic
     assert places["instalments"]["topic"] == topic
     assert sum(places["instalments"]["offsets"].values()) >= places["instalments"]["rows"] > 4_000
+
+
+def test_more_scores_than_kafkas_client_holds_at_once_are_written_in_one_run(bench):
+    contract, many = bench.contract("payment-risk.run-scores"), 120_000
+    before = count(bench, contract.id)
+    numbers = range(many)
+    rows = pa.table(
+        {
+            "row_id": [f"large/{each}" for each in numbers],
+            "run_id": ["R-2026-04-29-00000000000f"] * many,
+            "contract_number": [f"C-{each:09}" for each in numbers],
+            "role": ["payer"] * many,
+            "payer_id": ["P-000001"] * many,
+            "as_of": pa.array([AS_OF] * many, pa.date32()),
+            "score": pa.array(["0.1"] * many).cast(pa.decimal128(7, 6)),
+            "review": [False] * many,
+        }
+    ).cast(arrow_schema(contract))
+    login = (bench.backbone.endpoint, bench.principal("payment-risk"))
+
+    with closing(Appender(contract, *login)) as appender:
+        appender.open()
+        end = appender.append(rows)
+
+    assert count(bench, contract.id) == before + many
+    assert end >= many

@@ -25,7 +25,7 @@ from mesh.product.failpoints import reach
 from mesh.product.feed import causes
 from mesh.product.publishers import publisher
 from mesh.product.readback import last_message, reader
-from mesh.product.relay import TRANSACTION_TIMEOUT_MS, initialize
+from mesh.product.relay import TRANSACTION_TIMEOUT_MS, initialize, produce
 from mesh.product.transform import CAUSE
 
 __all__ = ["Appender", "Unsure"]
@@ -91,8 +91,8 @@ class Appender:
         outbox = outbox.set_column(place, "id", outbox["key"].cast(pa.string()))
         try:
             producer.begin_transaction()
-            for topic, value, key, headers in outgoing(outbox, self._source):
-                producer.produce(topic, value, key, 0, headers=headers, on_delivery=delivered)
+            for message in outgoing(outbox, self._source):
+                produce(producer, message, partition=0, on_delivery=delivered)
             reach("before-commit", producer.flush)
             producer.commit_transaction()
         except KafkaException as exception:

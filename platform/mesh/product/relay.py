@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
@@ -161,12 +162,12 @@ def produce_all(producer: Producer, messages: Iterable[Outgoing]) -> None:
             produce(producer, (topic, value, key, headers))
 
 
-def produce(producer: Producer, message: Outgoing) -> None:
-    """Hand over one message, waiting while the local queue is full."""
+def produce(producer: Producer, message: Outgoing, **options: Any) -> None:
+    """Hand over one message, waiting while the local queue is full; *options* are of `produce`."""
     topic, value, key, headers = message
     while True:
         try:
-            producer.produce(topic, value, key, headers=headers)
+            producer.produce(topic, value, key, headers=headers, **options)
         except BufferError:
             producer.poll(0.05)
         else:
