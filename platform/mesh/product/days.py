@@ -26,7 +26,7 @@ from mesh.errors import StorageError, WrongUse
 from mesh.home import locked
 from mesh.product.batch import Batch
 from mesh.product.day import Source, make_day
-from mesh.product.durable import synced
+from mesh.product.durable import put, synced
 from mesh.product.failpoints import reach
 from mesh.product.landing import LANDING, Taken, digest_of, path_of, pending, take
 from mesh.product.published import (
@@ -112,11 +112,10 @@ class Days:
                 Source(name=each.name, path=path_of(self.folder, day, each)) for each in deliveries
             ]
             made = make_day(self.contract, day, sources, new, aside)
-            synced(new)
-            new.replace(rows)
+            put(new, rows)
             quarantine.unlink(missing_ok=True)
             if aside.exists():
-                aside.replace(quarantine)
+                put(aside, quarantine)
         synced(into)
         reach("day-written")
         found = Day(
