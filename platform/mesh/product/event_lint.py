@@ -12,6 +12,8 @@ from functools import cache
 
 import duckdb
 
+from mesh.contract.sandbox import sandbox
+
 __all__ = ["NotAQuery", "base_tables", "clock_faults", "faults_of", "nodes", "parse", "tables_of"]
 
 # DuckDB calls these CONSISTENT though their answer depends on the clock or the session.
@@ -36,7 +38,7 @@ class NotAQuery(Exception):
 
 def parse(sql: str) -> dict[str, object]:
     """DuckDB's own syntax tree of one SELECT statement. Raises `NotAQuery`."""
-    with duckdb.connect() as connection:
+    with sandbox() as connection:
         # The text is a value here: it is parsed, never run.
         rows = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchall()
     tree: dict[str, object] = json.loads(rows[0][0])

@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from mesh.contract.faults import Fault
+from mesh.contract.sandbox import sandbox
 from mesh.errors import InvalidFile, MeshError
 from mesh.product.event_lint import NotAQuery, faults_of, parse, tables_of
 from mesh.product.planned import Planned
@@ -176,7 +177,7 @@ def selects_of(tree: dict[str, object]) -> Iterator[dict[str, object]]:
 
 def text_of(tree: dict[str, object]) -> str:
     """The SQL of a syntax tree."""
-    with duckdb.connect() as connection:
+    with sandbox() as connection:
         found = connection.execute("select json_deserialize_sql(?::json)", [json.dumps(tree)])
         return str(found.fetchall()[0][0])
 
