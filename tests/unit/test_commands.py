@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
+from mesh.cli.command import command
 from mesh.contract.project import load_project
-from mesh.errors import InvalidFile
+from mesh.errors import InvalidFile, WrongUse
 from mesh.ports.commands import BadCommand, NotAccepted, commands_of, model_of
 from mesh.product.intake import Checker
 from mesh.product.plan import plan_product
@@ -142,3 +145,11 @@ def test_sql_that_is_no_command_is_found_at_the_start(contract, tmp_path, sql, w
 
     with pytest.raises(InvalidFile, match=words):
         commands_of(tmp_path, contract)
+
+
+@pytest.mark.parametrize("product", ["billing", "network-usage"])
+def test_a_product_that_takes_no_commands_is_told_from_one_that_does(product):
+    done = CliRunner().invoke(command, [product], obj=SimpleNamespace(project=load_project(ROOT)))
+
+    assert isinstance(done.exception, WrongUse)
+    assert str(done.exception) == f"{product} takes no commands, but contracts does"

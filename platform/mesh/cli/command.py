@@ -13,6 +13,7 @@ from mesh.cli.app import App
 from mesh.cli.doors import answer
 from mesh.cli.output import printable, show_json, show_table
 from mesh.cli.read import get_token, parsed, reader
+from mesh.contract.model import Contract
 from mesh.errors import MeshError, WrongUse
 
 __all__ = ["command"]
@@ -49,7 +50,8 @@ def command(
       mesh command contracts port-number phone_number=+12025550123 \
         from_contract=C-900000018 contract_number=C-900000026
     """
-    address = app.address(app.project.product(product).id)
+    contract = contract_of_commands(app, product)
+    address = app.address(contract.product)
     if name is None:
         show_commands(answer("GET", f"{address}/commands"), as_json)
         return
@@ -57,7 +59,7 @@ def command(
     if twice := {field for field, _ in pairs if [f for f, _ in pairs].count(field) > 1}:
         raise WrongUse(f"{', '.join(sorted(twice))} stands here twice")
     headers = {
-        "Authorization": f"Bearer {get_token(app, principal or commander(app, product), product)}",
+        "Authorization": f"Bearer {get_token(app, principal or reader(app, contract), product)}",
         "Idempotency-Key": key or str(uuid.uuid4()),
     }
     document = answer("POST", f"{address}/commands/{name}", headers=headers, json=dict(pairs))
@@ -69,12 +71,13 @@ def command(
     click.echo(f"accepted{known}: {printable(str(document['command_id']))}")
 
 
-def commander(app: App, product: str) -> str:
-    """Who commands where nobody is named: the first person that may."""
-    own = [each for each in app.project.product(product).inputs if each.is_own]
-    if not own:
-        raise WrongUse(f"{product} takes no commands")
-    return reader(app, app.project.input_contract(own[0]))
+def contract_of_commands(app: App, name: str) -> Contract:
+    """The contract of the port on which a product's commands stand. Raises `WrongUse` for none."""
+    found = app.project.product(name).commands
+    if found is None:
+        taking = [each for each, one in app.project.products.items() if one.commands]
+        raise WrongUse(f"{name} takes no commands, but {', '.join(taking) or 'nobody else'} does")
+    return app.project.input_contract(found[0])
 
 
 def show_commands(document: Mapping[str, Any], as_json: bool) -> None:

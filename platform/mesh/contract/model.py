@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mesh.contract.names import to_snake
 from mesh.contract.types import FieldType
 
 __all__ = [
@@ -204,6 +205,12 @@ class Product:
     def is_batch_only(self) -> bool:
         """Whether it has no topic at all: it takes nothing in, and offers files alone."""
         return not self.inputs and not any(each.contract.is_streamed for each in self.outputs)
+
+    @property
+    def commands(self) -> tuple[InputPort, Path] | None:
+        """The port of its own on which accepted commands stand, and the folder of their SQL."""
+        own = [(each, self.folder / to_snake(each.name)) for each in self.inputs if each.is_own]
+        return next(((port, folder) for port, folder in own if folder.is_dir()), None)
 
 
 def partition_of(document: Any) -> str | None:

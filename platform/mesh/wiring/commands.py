@@ -8,7 +8,6 @@ import duckdb
 from fastapi import APIRouter
 
 from mesh.backbone.endpoint import Endpoint, Principal
-from mesh.contract.names import to_snake
 from mesh.errors import Refused
 from mesh.ports.command_app import command_routes
 from mesh.ports.commands import commands_of, model_of
@@ -29,13 +28,11 @@ def own_commands(
     login: tuple[Endpoint, Principal],
 ) -> APIRouter | None:
     """The routes of the commands that a product takes, for who is granted their port now."""
-    product = runtime.plan.product
-    own = [each for each in product.inputs if each.is_own]
-    folders = {each.name: product.folder / to_snake(each.name) for each in own}
-    port = next((each for each in own if folders[each.name].is_dir()), None)
-    if port is None:
+    found = runtime.plan.product.commands
+    if found is None:
         return None
-    contract, folder = granted.files.input_contract(port), folders[port.name]
+    port, folder = found
+    contract = granted.files.input_contract(port)
 
     def allow(token: str) -> str:
         principal = door.principal(token)
