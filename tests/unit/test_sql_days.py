@@ -101,3 +101,17 @@ def test_a_day_that_is_published_anew_is_another_copy(shelf, port):
         {"2026-01-01": 2, "2026-01-02": 4, str(day(2)): 5}
     )
     assert all(each.exists() for each in before.copy.parquet)
+
+
+def test_a_list_that_is_damaged_costs_no_query_of_another_port(nursery, shelf, port):
+    whole = (port.folder / "published.json").read_text()
+    (port.folder / "published.json").write_text(whole[:20])
+    (shown,) = shelf.current(["network-usage.usage"])
+    worker = nursery.worker([shown.copy], Limits())
+    (port.folder / "published.json").write_text(whole)
+
+    assert ask(worker, "select 1") == [[1]]
+    for columns in ("count(*)", "day"):
+        with pytest.raises(WrongUse, match=r"published\.json cannot be read"):
+            ask(worker, f"select {columns} from {TABLE}")
+    worker.close()

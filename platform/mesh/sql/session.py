@@ -41,7 +41,8 @@ ASKS = ("SELECT", "EXPLAIN")
 class Copy:
     """A file with the rows of one port as of a *generation*, by the three parts of its name.
 
-    Of a port that is published by day, the rows are in the files *parquet*.
+    Of a port that is published by day, the rows are in the files *parquet*. One that cannot be
+    read now says *why_not*, to whoever asks for its rows and to nobody else.
     """
 
     domain: str
@@ -51,11 +52,12 @@ class Copy:
     generation: int
     path: Path
     parquet: tuple[Path, ...] = ()
+    why_not: str = ""
 
     @property
     def readable(self) -> tuple[Path, ...]:
         """Every file that a worker opens for it."""
-        return self.parquet or (self.path,)
+        return () if self.why_not else self.parquet or (self.path,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection
     connection.execute("set threads = 1")
     connection.execute(f"set memory_limit = '{limits.memory_mb}MB'")
     for number, copy in enumerate(copies):
-        if not copy.parquet:
+        if not copy.parquet and not copy.why_not:
             path = literal(str(copy.path))
             connection.execute(f"attach {path} as _{number} (read_only)")
         connection.execute(f"attach if not exists ':memory:' as {quoted(copy.domain)}")
@@ -96,6 +98,10 @@ def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection
 
 def rows_of(copy: Copy, number: int) -> str:
     """Where a view finds the rows of the copy with this number."""
+    if copy.why_not:
+        columns = ", ".join(f"null as {quoted(each)}" for each in copy.columns)
+        # In a filter, which no query for rows can do without.
+        return f"(select {columns} where error({literal(copy.why_not)})::boolean)"
     if not copy.parquet:
         return f"_{number}.main.{ROWS}"
     return f"read_parquet([{', '.join(literal(str(each)) for each in copy.parquet)}])"

@@ -185,9 +185,14 @@ def shown_files(contract: Contract, folder: Path) -> Shown | None:
     """The days of a port as they are published now; None where none is.
 
     Their files are no copies: a day that is published anew has another, and keeps this a while.
+    What is wrong with one port's list costs that port alone.
     """
     at = time.monotonic()
-    published = read_published(folder)
+    try:
+        published = read_published(folder)
+    except StorageError as error:
+        copy = replace(copy_of(contract, 0, folder), why_not=str(error))
+        return Shown(contract=contract, copy=copy, offsets={}, changes=0, at=at)
     days = [published.days[each] for each in sorted(published.days)]
     if not days:
         return None
