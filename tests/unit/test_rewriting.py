@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mesh.errors import Rewritten, StorageError
-from mesh.product import rewriting
+from mesh.product import durable, rewriting
 from mesh.product.rewriting import Rewriting, rewrite
 from mesh.product.storage import Storage
 from tests.mapped import notes_contract
@@ -65,9 +65,11 @@ def test_a_deleted_row_is_gone_from_the_file_and_all_else_is_as_it_was(path):
     opened(path).close()
 
 
-@pytest.mark.parametrize("step", ["copy", "put", "synced"])
+@pytest.mark.parametrize(
+    ("module", "step"), [(rewriting, "copy"), (rewriting, "put"), (durable, "synced")]
+)
 def test_whoever_is_stopped_in_between_leaves_a_whole_file_and_can_do_it_again(
-    path, monkeypatch, step
+    path, monkeypatch, module, step
 ):
     before = contents(path)
 
@@ -75,7 +77,7 @@ def test_whoever_is_stopped_in_between_leaves_a_whole_file_and_can_do_it_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(rewriting, step, end)
+        patch.setattr(module, step, end)
         with pytest.raises(KeyboardInterrupt):
             rewrite(path)
     assert contents(path) == before
