@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 
 import click
@@ -15,6 +16,8 @@ from tests.repository import ROOT, files
 
 MARKDOWN = [path for path in files() if path.suffix == ".md"]
 WALKTHROUGHS = [path for path in MARKDOWN if path.parent == ROOT / "walkthroughs"]
+CODE = re.compile(r"```.*?```", re.DOTALL)
+HEAD_OF_A_TABLE = re.compile(r"\| [a-z ]+ \|[a-z |]*$")
 LANGUAGES = ("console", "sh", "bash", "shell")
 
 # Commands that a page shows and another test than tests/e2e/test_documents.py runs.
@@ -127,3 +130,17 @@ def test_a_page_has_no_heading_and_no_row_of_a_table_twice(path):
 def test_a_heading_has_an_empty_line_before_it(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [b for a, b in itertools.pairwise(lines) if b.startswith("## ") and a] == []
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_says_no_line_twice(path):
+    prose = CODE.sub("", path.read_text(encoding="utf-8")).splitlines()
+    lines = [each for each in prose if len(each) > 30 and not HEAD_OF_A_TABLE.match(each)]
+    assert [each for each in dict.fromkeys(lines) if lines.count(each) > 1] == []
+
+
+def test_the_readme_leads_to_every_page_and_walkthrough():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    pages = [path.relative_to(ROOT).as_posix() for path in MARKDOWN]
+    places = ("docs/", "walkthroughs/")
+    assert [each for each in pages if each.startswith(places) and f"({each})" not in readme] == []
