@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.backbone.process import Command, spawn
+from mesh.control.forked import Process
 
 __all__ = ["Service"]
 
@@ -28,7 +29,7 @@ class Service:
     """One supervised process.
 
     *is_ready* is asked until it says yes, *answers* ever after, from another thread; neither may
-    raise.
+    raise. *spawn* is how it is started.
     """
 
     name: str
@@ -38,7 +39,8 @@ class Service:
     address: Callable[[], str | None] = lambda: None
     after_start: Callable[[], None] = lambda: None
     answers: Callable[[], bool] = lambda: True
-    process: subprocess.Popen[bytes] | None = None
+    spawn: Callable[[Command], Process] = spawn
+    process: Process | None = None
     state: str = "stopped"
     reason: str = ""
     restarts: int = 0
@@ -52,7 +54,7 @@ class Service:
         """Start the process. Raises `BackboneError` where its log cannot be written."""
         log = self.command.log
         self.log_begin = log.stat().st_size if log.exists() else 0
-        self.process = spawn(self.command)
+        self.process = self.spawn(self.command)
         self.started_at, self.missed = time.monotonic(), 0
         self.state = "starting"
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from mesh.lean import keep_out_pandas
 from mesh.ports.formats import FORMATS, Notes, encode
-from mesh.sql.zygote import serve
+from mesh.sql.zygote import serve_workers
 
 __all__ = ["encoded"]
 
@@ -33,9 +34,11 @@ def warm_up() -> None:
     for form in FORMATS:
         for _ in encoded(form, table.schema, table.to_batches(), {}):
             pass
+    # DuckDB opens a database of its own when it is imported, whose thread a fork would not have.
+    duckdb.close()
 
 
 if __name__ == "__main__":
     keep_out_pandas()
     warm_up()
-    serve(socket.socket(fileno=int(sys.argv[1])), encoded)
+    serve_workers(socket.socket(fileno=int(sys.argv[1])), encoded)

@@ -17,6 +17,7 @@ from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.catalogue import SERVICE
 from mesh.contract.project import Project, load_project
 from mesh.contract.sql import SQL_SERVICE
+from mesh.control.forked import Process, forking
 from mesh.control.provision import provision
 from mesh.control.running import LOCK
 from mesh.control.service import Service
@@ -32,6 +33,8 @@ __all__ = ["READY", "supervise"]
 
 # What whoever started us in the background says when it has seen that all is ready.
 READY = b"ready\n"
+Spawn = Callable[[Command], Process]
+FORKED = "mesh.wiring.forked"
 READY_STATES = ("running", "recovering", "paused", "ungranted")
 BACKBONE_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 10.0
@@ -52,14 +55,18 @@ def supervise(
     to be ready. Raises `AlreadyRunning` where one runs in this home, and whatever stopped the
     start, which is also written to `run/mesh.json`.
     """
-    with locked(home.run / LOCK, f"the mesh of {home.path}"):
+    with (
+        locked(home.run / LOCK, f"the mesh of {home.path}"),
+        # It imports while Kafka starts.
+        forking(FORKED, own_environment(settings)) as spawn,
+    ):
         supervisor = Supervisor(home=home, pid=os.getpid(), report=report)
         supervisor.listen_for_signals()
         if starter is not None:
             threading.Thread(target=stop_without, args=(starter,), daemon=True).start()
         backbone = embedded_backbone(settings, home)
         try:
-            run_mesh(supervisor, settings, backbone)
+            run_mesh(supervisor, settings, backbone, spawn)
         except MeshError as error:
             supervisor.error = str(error)
             raise
@@ -94,8 +101,10 @@ def stop_without(starter: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def run_mesh(supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackbone | None) -> None:
-    """Start everything in order, then watch it until told to stop."""
+def run_mesh(
+    supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackbone | None, spawn: Spawn
+) -> None:
+    """Start everything in order, our own processes by *spawn*, then watch it until told to stop."""
     home = supervisor.home
     supervisor.say("reading products")
     project = load_project(settings.project)
@@ -108,7 +117,7 @@ def run_mesh(supervisor: Supervisor, settings: Settings, backbone: EmbeddedBackb
     set_up(supervisor, project, settings, admin)
     home.write_run(ENDPOINT_FILE, endpoint.as_document())
     with joining(joining_of(supervisor, project, settings, admin)) as work:
-        start_products(supervisor, project, settings)
+        start_products(supervisor, project, settings, spawn)
         if has_catalogue() and not supervisor.should_stop:
             supervisor.say("registering products in the catalogue")
             work.is_registered.wait(REGISTER_TIMEOUT_S)
@@ -156,7 +165,9 @@ def set_up(supervisor: Supervisor, project: Project, settings: Settings, admin: 
     supervisor.warnings = list(made.warnings)
 
 
-def start_products(supervisor: Supervisor, project: Project, settings: Settings) -> None:
+def start_products(
+    supervisor: Supervisor, project: Project, settings: Settings, spawn: Spawn
+) -> None:
     """Start the services of the platform, the catalogue and every product."""
     if supervisor.should_stop:
         return
@@ -171,6 +182,7 @@ def start_products(supervisor: Supervisor, project: Project, settings: Settings)
             name=name,
             kind=kind,
             command=mesh_command(settings, home, name, arguments),
+            spawn=spawn,
             is_ready=lambda name=name: is_running(home, name),  # type: ignore[misc]  # bound early
             address=lambda name=name: home.address(name),  # type: ignore[misc]  # bound early
             answers=lambda name=name: is_alive(home, name),  # type: ignore[misc]  # bound early
@@ -184,14 +196,19 @@ def mesh_command(settings: Settings, home: Home, name: str, arguments: tuple[str
     """How one of our own processes is started; it finds secrets and addresses in the home."""
     return Command(
         argv=(sys.executable, "-P", "-m", *arguments),
-        env={
-            **inherited(os.environ),
-            **settings.paths(),
-            "MESH_DEBUG": "true",  # its log is the place for a traceback
-        },
+        env=own_environment(settings),
         cwd=settings.project,
         log=home.logs / f"{name}.log",
     )
+
+
+def own_environment(settings: Settings) -> dict[str, str]:
+    """The environment of our own processes."""
+    return {
+        **inherited(os.environ),
+        **settings.paths(),
+        "MESH_DEBUG": "true",  # its log is the place for a traceback
+    }
 
 
 def inherited(environment: Mapping[str, str]) -> dict[str, str]:
