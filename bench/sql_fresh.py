@@ -27,7 +27,8 @@ from mesh.backbone.record import encoded
 from mesh.contract.model import Contract
 from mesh.contract.types import avro_schema
 from mesh.product.rows import RowReader
-from mesh.sql.desk import Asked, Desk
+from mesh.sql.asked import Asked
+from mesh.sql.desk import Desk
 from mesh.sql.shelf import Shelf
 
 __all__ = ["main"]

@@ -25,11 +25,14 @@ from mesh.home import Home
 from mesh.ports.serve import Server
 from mesh.sql.desk import Desk
 from mesh.sql.limits import Limits
+from mesh.sql.notes import Notes
 from mesh.sql.nursery import Nursery, Worker
 from mesh.sql.pool import Pool
 from mesh.sql.session import Copy
 from mesh.sql.shelf import Shelf
-from mesh.wiring.sql import sql_app
+from mesh.wiring.query_door import query_routes
+from mesh.wiring.sql import checker, sql_app
+from mesh.wiring.sql_named import NOTHING, Named
 from tests.strategies import contract_of, field_of
 
 __all__ = [
@@ -133,6 +136,7 @@ class Access:
     desk: Desk
     client: httpx.Client
     granted: dict[str, frozenset[str]]
+    notes: Notes
     put: queue.Queue[list[Message]] = field(default_factory=queue.Queue)
 
     def headers(self, who: str = "ada") -> dict[str, str]:
@@ -158,10 +162,12 @@ def opened_access(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     why_not: str = "",
     more: Contract | None = None,
+    named: Named = NOTHING,
 ) -> Iterator[Access]:
     """An access point with two ports, of which ada is granted one and grace both.
 
-    Where there is one *more*, dorothy is granted that; its schema is the eighth.
+    Where there is one *more*, dorothy is granted that; its schema is the eighth. Some may be
+    limited to *named* queries.
     """
     home = Home.open(folder / "home")
     names = ("ada", "grace", "mallory", "dorothy")
@@ -171,15 +177,16 @@ def opened_access(
     granted = {"ada": frozenset({EVENTS.id}), "grace": frozenset({EVENTS.id, SECRETS.id})}
     granted["dorothy"] = frozenset(each.id for each in contracts[2:])
     stop = threading.Event()
-    with Nursery(PROGRAM) as nursery:
+    with Nursery(PROGRAM) as nursery, Notes(folder / "sql" / "notes.sqlite") as notes:
         pool = Pool(nursery, limits)
         rights = {"granted": lambda who: granted.get(who, frozenset()), "why_not": why_not}
-        desk = Desk(shelf=shelf, pool=pool, **rights)
-        app = sql_app(desk, public_key(home), lambda: {"state": "running", "lag": 0})
+        desk = Desk(shelf=shelf, pool=pool, may_ask=named.may_ask, note=notes.note, **rights)
+        app = sql_app(desk, public_key(home), lambda: {"state": "running", "lag": 0}, named)
+        app.include_router(query_routes(named, notes, checker(public_key(home))))
         server = Server(app, home, "sql", host="127.0.0.1", port=0)
         server.start()
         with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
-            access = Access(home=home, desk=desk, client=client, granted=granted)
+            access = Access(home=home, desk=desk, client=client, granted=granted, notes=notes)
             keeper = threading.Thread(target=keep, args=(shelf, access.put, stop), daemon=True)
             keeper.start()
             try:

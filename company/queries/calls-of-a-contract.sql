@@ -7,7 +7,7 @@ parameters:
   - name: contract_number
     logicalType: string
     description: The contract that had the number when it called.
-    examples: [C-000001]
+    examples: [C-000057174]
   - name: month
     logicalType: date
     description: Any day of the month, in UTC.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from mesh.contract.people import load_people
+from mesh.contract.project import load_project
+from mesh.contract.types import duckdb_columns, duckdb_type
 from mesh.errors import InvalidFile
 from mesh.query.files import QUERIES, load_queries
+from mesh.sql.shelf import name_of
 from tests.repository import ROOT
 
 HEAD = """\
@@ -76,6 +80,27 @@ def test_the_queries_that_ship_have_no_fault_and_are_owned_by_people_of_the_comp
 
     assert found != ()
     assert all(each.path.stem == each.name for each in found)
+
+
+def test_each_query_that_ships_gives_the_columns_that_it_promises_of_the_mesh_as_it_is():
+    project = load_project(ROOT)
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    for contract in project.contracts.values():
+        domain, product, port = name_of(contract)
+        columns = ", ".join(f'"{name}" {type_}' for name, type_ in duckdb_columns(contract))
+        connection.execute(f"attach if not exists ':memory:' as {domain}")
+        connection.execute(f"create schema if not exists {domain}.{product}")
+        connection.execute(f"create table {domain}.{product}.{port} ({columns})")
+
+    for query in load_queries(ROOT / QUERIES, project.people):
+        values = {
+            each.name: duckdb.Value(each.examples[0], duckdb.type(duckdb_type(each.type)))
+            for each in query.parameters
+        }
+        found = connection.execute(query.sql, values).description
+        wanted = [(name, duckdb.type(type_)) for name, type_ in duckdb_columns(query.result)]
+        assert [(each[0], each[1]) for each in found] == wanted, query.name
 
 
 @pytest.mark.parametrize(

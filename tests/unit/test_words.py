@@ -34,6 +34,15 @@ ELSEWHERE = {
     "./run mesh status": "tests/e2e/test_compose.py",
     "./run mesh read calls --limit 3": "tests/e2e/test_compose.py",
     "./run mesh demo --backbone external": "tests/e2e/test_compose.py",
+    **dict.fromkeys(
+        (
+            "mesh query list",
+            "mesh query show calls-of-a-contract",
+            "mesh query run overdue-per-payer --param day=2026-06-01 --as katherine",
+            "mesh query together call-center.calls",
+        ),
+        "tests/integration/test_queries.py",
+    ),
     "mesh spark key-ring.links --out links": "tests/integration/test_export.py",
     "mesh export calls --out calls.parquet": "tests/integration/test_export.py",
     "./run mesh lineage": "tests/unit/test_columns.py",

@@ -39,6 +39,7 @@ COMMANDS = {
     "keyring": "mesh.cli.keyring:keyring",
     "audit": "mesh.cli.audit:audit",
     "sql": "mesh.cli.sql:sql",
+    "query": "mesh.cli.query:query",
     "run": "mesh.cli.run:run",
     "run-batch": "mesh.cli.run_batch:run_batch",
     "reproduce": "mesh.cli.reproduce:reproduce",

@@ -31,7 +31,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person, who is a principal as products are; *gives* has products and contracts."""
+    """A person, who is a principal as products are; *gives* has products and contracts.
+
+    Who *is_limited* asks the named *queries* alone, each by its name or as `name@version`.
+    """
 
     name: str
     domain: str
@@ -39,10 +42,16 @@ class Person:
     grants: tuple[Grant, ...] = ()
     owns: tuple[str, ...] = ()
     gives: tuple[tuple[str, str], ...] = ()
+    queries: tuple[str, ...] = ()
+    is_limited: bool = False
 
     def is_granted(self, contract_id: str) -> bool:
         """Whether this person may read the contract's port."""
         return any(grant.contract_id == contract_id for grant in self.grants)
+
+    def may_ask(self, query: str, version: str) -> bool:
+        """Whether this person may ask the named query in this version."""
+        return not self.is_limited or bool({query, f"{query}@{version}"} & {*self.queries})
 
 
 def load_people(path: Path) -> Mapping[str, Person]:
@@ -74,6 +83,8 @@ def _checked(file: YamlFile, report: Report) -> dict[str, Person]:
                 for line in node["gives"].items
                 for contract in line["contracts"].items
             ),
+            queries=tuple(one.text for one in node["queries"].items),
+            is_limited=node["only"].text == "named",
         )
     return found
 

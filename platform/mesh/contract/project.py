@@ -105,6 +105,11 @@ class Project:
         }
         return tuple(sorted(name for name in products | people | {*said} if said.get(name, True)))
 
+    @property
+    def limited(self) -> frozenset[str]:
+        """The people who read what they are granted by named queries alone."""
+        return frozenset(name for name, one in self.people.items() if one.is_limited)
+
     def giver_of(self, contract: Contract, product_id: str) -> str | None:
         """Return the owner who gives a product this port from the start, if one does."""
         line = (product_id, contract.id)

@@ -70,8 +70,10 @@ class From:
 
     def merge(self, name: str, before: list[Rows]) -> Fields:
         """A column that both sides have, and that is one in the result."""
-        sides = [*before, self._scope.tables[-1][1]]
-        found = union(*(each.column(name) or nothing for each in sides))
+        new = self._scope.tables[-1][1].column(name) or nothing
+        old = union(*(each.column(name) or nothing for each in before))
+        self._reader.compared(old, new)
+        found = old | new
         self._scope.merged[name] = self._scope.merged.get(name, nothing) | found
         return self._scope.merged[name]
 

@@ -20,7 +20,7 @@ from mesh.contract.sqlcolumns import Columns
 from mesh.contract.sqlfrom import From
 from mesh.contract.sqlrows import Fields, Rows, Scope, Unclear, blended, nothing, union
 
-__all__ = ["sources_of"]
+__all__ = ["Reader", "sources_of"]
 
 MOST_ROUNDS = 100
 MOST_KEPT = 8192
@@ -54,6 +54,13 @@ class Reader:
     def __init__(self, known: Mapping[str, Rows]) -> None:
         self.known = dict(known)
 
+    def within(self) -> Reader:
+        """A reader of what is inside, which may know more."""
+        return Reader(self.known)
+
+    def compared(self, left: Fields, right: Fields) -> None:
+        """Two sides are compared; of no use for sources, and noted by other readers."""
+
     def query(self, node: exp.Expr, outer: Scope | None, *, is_top: bool = False) -> Rows:
         """What a query gives, its CTEs included."""
         inner = self.with_ctes(node, outer)
@@ -73,7 +80,7 @@ class Reader:
         found = node.args.get("with_")
         if found is None:
             return self
-        inner = Reader(self.known)
+        inner = self.within()
         for cte in found.expressions:
             inner.known[cte.alias.lower()] = inner.cte(cte, outer, is_recursive=found.recursive)
         return inner
@@ -83,7 +90,7 @@ class Reader:
         names = [each.name.lower() for each in cte.args["alias"].columns]
         if not is_recursive or not isinstance(cte.this, exp.SetOperation):
             return self.query(cte.this, outer).named(names)
-        inner, name = Reader(self.known), cte.alias.lower()
+        inner, name = self.within(), cte.alias.lower()
         inner.known[name] = inner.query(cte.this.this, outer).named(names)
         for _ in range(MOST_ROUNDS):
             again = inner.query(cte.this, outer).named(names)

@@ -76,6 +76,7 @@ def rights_of(project: Project) -> frozenset[Right]:
                 for port in product.outputs
                 if port.contract.is_streamed
                 for reader in project.readers_of(port.contract)
+                if reader not in project.limited
                 for right in reading(reader, port.contract.topic)
             ),
         }

@@ -4,7 +4,8 @@
     queries[0].name, queries[0].parameters, queries[0].result.fields
 
 The head is YAML in the one comment that a file begins with. Parameters and result are read as the
-properties of a contract, with all its checks. Not here: whether the SQL gives the result (`fit`).
+properties of a contract, with all its checks. Not here: whether the SQL gives the result, which
+each run checks.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from mesh.contract.yamlfile import MAX_BYTES, Report, YamlFile, parse_yaml
 from mesh.errors import InvalidFile
 from mesh.query.statement import check_statement
 
-__all__ = ["QUERIES", "NamedQuery", "Parameter", "load_queries"]
+__all__ = ["QUERIES", "ROW", "NamedQuery", "Parameter", "load_queries"]
 
 QUERIES = Path("company/queries")
 
 _RULE = "query"
 # A contract has a key; the one row of parameters has this, which no query can name.
-_ROW = "of_one_row"
+ROW = "of_one_row"
 _OPEN, _CLOSE = "/*", "*/"
 
 
@@ -84,6 +85,12 @@ def load_queries(
             problem = f"{one.name} is the name of {found[one.name].path.name}, too"
             report.faults.append(_fault(path, 0, problem, "rename one"))
         found[one.name] = one
+    report.faults += [
+        _fault(folder, 0, f"{person.name} may ask {name}, and there is no such query", "remove it")
+        for person in (people or {}).values()
+        for name in person.queries
+        if not folder.joinpath(f"{name.partition('@')[0]}.sql").exists()
+    ]
     report.raise_faults()
     return tuple(found[name] for name in sorted(found))
 
@@ -158,7 +165,7 @@ def _contract(file: YamlFile, part: str, report: Report) -> Contract | None:
     root = file.root
     properties = [dict(one.value) for one in root[part].items if isinstance(one.value, dict)]
     if part == "parameters":
-        key = {"name": _ROW, "logicalType": "string", "primaryKey": True}
+        key = {"name": ROW, "logicalType": "string", "primaryKey": True}
         properties = [each | {"required": True} for each in (*properties, key)]
     document: dict[str, object] = {
         "apiVersion": API_VERSION,

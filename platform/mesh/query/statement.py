@@ -1,6 +1,6 @@
 """Judges the SQL of a named query as text: one statement that reads, with the parameters it says.
 
-Not here: which tables and columns there are (`fit`).
+Not here: which tables and columns there are, which each run finds out.
 """
 
 from __future__ import annotations

@@ -41,10 +41,11 @@ def is_repeatable(sql: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An answer, and when it was made."""
+    """An answer of so many *rows*, and when it was made."""
 
     body: bytes
     at: float
+    rows: int = 0
 
     @property
     def age_s(self) -> float:
@@ -68,14 +69,14 @@ class Cache:
                 self._kept.move_to_end(key)
             return found
 
-    def keep(self, key: Hashable, body: bytes) -> None:
+    def keep(self, key: Hashable, body: bytes, rows: int = 0) -> None:
         """Keep an answer, unless it is large, and let the oldest go."""
         if len(body) > LARGEST:
             return
         with self._lock:
             old = self._kept.pop(key, None)
             self._bytes += len(body) - (len(old.body) if old else 0)
-            self._kept[key] = Kept(body=body, at=time.monotonic())
+            self._kept[key] = Kept(body=body, at=time.monotonic(), rows=rows)
             while self._bytes > MOST_BYTES:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= len(gone.body)

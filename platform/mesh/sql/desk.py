@@ -9,63 +9,42 @@ Who is granted what is asked anew for each query. Not here: HTTP, and who a toke
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from mesh.contract.sql import NOWHERE
 from mesh.contract.types import duckdb_columns
 from mesh.errors import MeshError, WrongUse
+from mesh.sql.asked import Answer, Asked, Ran, document_of, key_of, offsets_of
 from mesh.sql.cache import Cache, is_repeatable
 from mesh.sql.pool import Pool, Run
+from mesh.sql.promise import Broken
 from mesh.sql.shelf import Shelf, Shown, name_of
 
-__all__ = ["Answer", "Asked", "Desk"]
+__all__ = ["Desk"]
 
 # A copy may be replaced by newer ones before a worker has opened it.
 TRIES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A query, by its *id*, and the format that its answer is to have."""
-
-    principal: str
-    sql: str
-    parameters: Sequence[object] | Mapping[str, object] = ()
-    is_plan: bool = False
-    format: str = "json"
-    id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer in pieces, and the offsets that come after the rows that it is true for.
-
-    *cache* says whether it was kept, and *age_s* for how long. Whoever takes it closes it.
-    """
-
-    pieces: Iterator[bytes]
-    offsets: Mapping[str, Mapping[str, int]]
-    cache: str
-    age_s: float = 0.0
-    close: Callable[[], None] = lambda: None
 
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """What answers are made of. *granted* tells the contracts that a principal may read.
 
-    *why_not* says why nobody is answered, where the limits for workers do not exist.
+    *why_not* says why nobody is answered, where the limits for workers do not exist. *may_ask*
+    raises `Refused` for what a principal may not ask; *note* is told of each that has ended.
     """
 
     shelf: Shelf
     pool: Pool
     granted: Callable[[str], frozenset[str]]
     why_not: str = ""
+    may_ask: Callable[[Asked], None] = lambda _: None
+    note: Callable[[Ran], None] = lambda _: None
     cache: Cache = field(default_factory=Cache)
     counts: Counter[str] = field(default_factory=Counter)
     _had: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -77,12 +56,14 @@ class Desk:
         """
         if self.why_not:
             raise MeshError(f"{NOWHERE}: {self.why_not}")
-        shown = self._shown(asked.principal)
+        self.may_ask(asked)
+        begun, shown = time.monotonic(), self._shown(asked.principal)
         is_kept = not asked.is_plan and is_repeatable(asked.sql)
         kept = self.cache.find(key_of(asked, shown)) if is_kept else None
         if kept is not None:
             self.counts["hit"] += 1
             self.counts["age_milliseconds"] += int(1000 * kept.age_s)
+            self._note(asked, shown, "kept", begun, {"rows": kept.rows})
             return Answer(
                 pieces=iter([kept.body]),
                 offsets=offsets_of(shown),
@@ -93,7 +74,10 @@ class Desk:
         try:
             return self._ask(asked, is_kept=is_kept)
         except MeshError as error:
-            self.counts["refused" if isinstance(error, WrongUse) else "failed"] += 1
+            outcome = "broken" if isinstance(error, Broken) else "refused"
+            self.counts[outcome if isinstance(error, WrongUse) else "failed"] += 1
+            if isinstance(error, WrongUse):
+                self._note(asked, shown, outcome, begun, {})
             raise
 
     def _ask(self, asked: Asked, *, is_kept: bool) -> Answer:
@@ -119,25 +103,56 @@ class Desk:
             close = stack.pop_all().close
         key = key_of(asked, shown) if is_kept else None
         return Answer(
-            pieces=self._noted(first, pieces, key, begun),
+            pieces=self._noted(first, pieces, key, lambda: self._end(asked, shown, run, begun)),
             offsets=offsets_of(shown),
             cache="miss",
             close=close,
         )
 
     def _noted(
-        self, first: bytes, pieces: Iterator[bytes], key: Hashable | None, begun: float
+        self,
+        first: bytes,
+        pieces: Iterator[bytes],
+        key: Hashable | None,
+        end: Callable[[], int],
     ) -> Iterator[bytes]:
-        """The pieces of an answer, which is kept once it is whole."""
+        """The pieces of an answer, which is kept once it is whole; *end* counts its rows then."""
         found = [first]
         yield first
         for piece in pieces:
             if key is not None:
                 found.append(piece)
             yield piece
-        self.counts["milliseconds"] += int(1000 * (time.monotonic() - begun))
+        rows = end()
         if key is not None:
-            self.cache.keep(key, b"".join(found))
+            self.cache.keep(key, b"".join(found), rows)
+
+    def _end(self, asked: Asked, shown: Sequence[Shown], run: Run, begun: float) -> int:
+        """Note that an answer is whole; how many rows it has."""
+        self.counts["milliseconds"] += int(1000 * (time.monotonic() - begun))
+        self._note(asked, shown, "answered", begun, run.cost)
+        return run.cost.get("rows", 0)
+
+    def _note(
+        self,
+        asked: Asked,
+        shown: Sequence[Shown],
+        outcome: str,
+        begun: float,
+        cost: Mapping[str, int],
+    ) -> None:
+        self.note(
+            Ran(
+                asked=asked,
+                at=datetime.now(UTC),
+                outcome=outcome,
+                milliseconds=int(1000 * (time.monotonic() - begun)),
+                contracts=[each.contract for each in shown],
+                offsets=offsets_of(shown),
+                rows=cost.get("rows", 0),
+                cpu_ms=cost.get("cpu_ms", 0),
+            )
+        )
 
     def tables(self, principal: str) -> list[Mapping[str, object]]:
         """The tables that a principal may read, with their columns."""
@@ -179,26 +194,3 @@ class Desk:
         # Nobody who has lost a right meanwhile is taken for one who never had it.
         self._had[principal] = granted | self._had.get(principal, frozenset())
         return self.shelf.current(granted)
-
-
-def key_of(asked: Asked, shown: Sequence[Shown]) -> Hashable:
-    """What an answer depends on. Raises `WrongUse` for parameters that are not JSON."""
-    parameters = json.dumps(asked.parameters, sort_keys=True)
-    copies = tuple((each.contract.id, each.copy.generation) for each in shown)
-    return (asked.principal, asked.sql, parameters, asked.format, copies)
-
-
-def document_of(asked: Asked, shown: Sequence[Shown]) -> Mapping[str, object]:
-    """A query as a worker is asked it."""
-    return {
-        "sql": asked.sql,
-        "parameters": asked.parameters,
-        "is_plan": asked.is_plan,
-        "format": asked.format,
-        "offsets": offsets_of(shown),
-    }
-
-
-def offsets_of(shown: Sequence[Shown]) -> Mapping[str, Mapping[str, int]]:
-    """The offsets that come next, by topic and partition."""
-    return {each.contract.topic: each.offsets for each in shown}

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from types import TracebackType
@@ -25,6 +25,7 @@ from mesh.backbone.forking import ForkServer
 from mesh.errors import MeshError, WrongUse
 from mesh.sql.frames import DATA, END, ERROR, HEAD, document_of, read_frame, write_document
 from mesh.sql.limits import Limits
+from mesh.sql.promise import Broken
 from mesh.sql.session import Copy
 
 __all__ = ["Nursery", "Worker"]
@@ -43,8 +44,8 @@ class Worker:
         # Why we ended it, for whoever waits for its answer.
         self.reason = ""
 
-    def ask(self, document: Mapping[str, object]) -> Iterator[bytes]:
-        """The answer to a query, in pieces.
+    def ask(self, document: Mapping[str, object]) -> Generator[bytes, None, Mapping[str, int]]:
+        """The answer to a query, in pieces, and in the end what it cost.
 
         Raises `WrongUse` with the reason where there is none, or no more of it.
         """
@@ -58,9 +59,10 @@ class Worker:
                 raise WrongUse(self._why())
             kind, data = frame
             if kind == END:
-                return
+                return {name: int(str(each)) for name, each in document_of(data).items()}
             if kind == ERROR:
-                raise WrongUse(str(document_of(data)["reason"]))
+                said = document_of(data)
+                raise (Broken if said.get("is_broken") else WrongUse)(str(said["reason"]))
             yield data
 
     def is_born(self) -> bool:

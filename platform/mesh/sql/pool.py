@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.errors import MeshError, WrongUse
 from mesh.sql.limits import Limits
@@ -35,7 +35,7 @@ SHORT_S = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One query on its way. *reason* says why it was stopped."""
+    """One query on its way. *reason* says why it was stopped; *cost* is known at its end."""
 
     id: str
     principal: str
@@ -44,6 +44,7 @@ class Run:
     is_slow: bool = False
     is_whole: bool = False
     reason: str = ""
+    cost: Mapping[str, int] = field(default_factory=dict)
 
 
 class Pool:
@@ -102,7 +103,7 @@ class Pool:
         # Whoever stopped it before found no worker to end.
         if run.reason:
             raise WrongUse(run.reason)
-        yield from run.worker.ask(document)
+        run.cost = yield from run.worker.ask(document)
         run.is_whole = True
 
     def stop(self, principal: str, id_: str | None = None, reason: str = "it was cancelled") -> int:

@@ -8,10 +8,11 @@ Settings shut DuckDB as far as it can be; what holds are the limits of the proce
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +21,7 @@ from mesh.errors import WrongUse
 from mesh.product.duck import quoted
 from mesh.product.dump_sql import literal
 from mesh.sql.limits import Limits, confine
+from mesh.sql.promise import bound, judged
 
 __all__ = ["ROWS", "Copy", "Query", "connect", "results"]
 
@@ -62,11 +64,15 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A question: SQL, and the values of its parameters, by place or by name."""
+    """A question: SQL, and the values of its parameters, by place or by name.
+
+    One that has a name has a *promise*, by which its answer is judged.
+    """
 
     sql: str
     parameters: Sequence[object] | dict[str, object] = ()
     is_plan: bool = False
+    promise: Mapping[str, Any] | None = None
 
 
 def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection:
@@ -118,7 +124,12 @@ def results(
     sql = only_query(connection, query.sql) if limits.has("statements") else query.sql
     connection.execute("begin transaction read only" if limits.has("statements") else "begin")
     try:
-        found = connection.execute(f"explain {sql}" if query.is_plan else sql, query.parameters)
+        if query.promise is not None and isinstance(query.parameters, dict):
+            values = bound(query.promise, query.parameters)
+            found = judged(connection, sql, values, query.promise)
+        else:
+            text = f"explain {sql}" if query.is_plan else sql
+            found = connection.execute(text, query.parameters)
         yield found.to_arrow_reader(BATCH_ROWS)
     finally:
         with suppress(duckdb.Error):

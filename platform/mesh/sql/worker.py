@@ -5,6 +5,7 @@ It is forked by `zygote`, and speaks over one descriptor. Not here: who asks, an
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from mesh.sql.frames import (
     write_frame,
 )
 from mesh.sql.limits import Limits, allow_cpu
+from mesh.sql.promise import Broken
 from mesh.sql.session import Copy, Query, connect, results
 
 __all__ = ["Encode", "work"]
@@ -55,23 +57,45 @@ def answer(
     limits: Limits,
     encode: Encode,
 ) -> None:
-    """Answer one query: pieces and an end, or an error instead of it."""
-    query = Query(sql=asked["sql"], parameters=asked["parameters"], is_plan=asked["is_plan"])
+    """Answer one query: pieces and an end with what it cost, or an error instead of it."""
+    query = Query(
+        sql=asked["sql"],
+        parameters=asked["parameters"],
+        is_plan=asked["is_plan"],
+        promise=asked.get("promise"),
+    )
     allow_cpu(limits)
-    left = limits.result_bytes
+    left, rows, before = limits.result_bytes, [0], cpu_s()
     try:
         with results(connection, query, limits) as reader:
-            for piece in encode(asked["format"], reader.schema, reader, asked["offsets"]):
+            for piece in encode(
+                asked["format"], reader.schema, counted(reader, rows), asked["offsets"]
+            ):
                 left -= len(piece)
                 if left < 0:
                     most = limits.result_bytes // 1_000_000
                     raise TooLarge(f"the answer has more than {most} MB: ask for less")
                 for begin in range(0, len(piece), LARGEST_FRAME):
                     write_frame(channel, DATA, piece[begin : begin + LARGEST_FRAME])
-        write_frame(channel, END)
+        cost = {"rows": rows[0], "cpu_ms": round(1000 * (cpu_s() - before))}
+        write_document(channel, END, cost)
     # Whatever goes wrong inside is the query's, or we are killed for it.
     except Exception as error:
-        write_document(channel, ERROR, {"reason": reason_of(error)})
+        is_broken = isinstance(error, Broken)
+        write_document(channel, ERROR, {"reason": reason_of(error), "is_broken": is_broken})
+
+
+def counted(reader: pa.RecordBatchReader, rows: list[int]) -> Iterator[pa.RecordBatch]:
+    """The batches of *reader*, whose rows are added to the one number of *rows*."""
+    for batch in reader:
+        rows[0] += batch.num_rows
+        yield batch
+
+
+def cpu_s() -> float:
+    """The CPU time that this process has taken."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def reason_of(error: Exception) -> str:

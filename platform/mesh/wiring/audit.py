@@ -123,7 +123,7 @@ def readers(granted: Granted, key: str) -> MayRead:
     def may_read(token: str, topic: str) -> None:
         principal = principal_of(token, key, AUDIT_SERVICE)
         contract = contracts.get(topic)
-        readers = set() if contract is None else {*granted.readers_of(contract), contract.product}
+        readers = {contract.product, *granted.direct_readers_of(contract)} if contract else set()
         if contract is not None and is_open(contract, files.identifiers):
             readers.add(CATALOGUE)
         if not topic.startswith(PLATFORM) and principal not in (*readers, AUDIT):

@@ -36,7 +36,7 @@ def own_commands(
 
     def allow(token: str) -> str:
         principal = door.principal(token)
-        if principal not in granted.readers_of(contract):
+        if principal not in granted.direct_readers_of(contract):
             raise Refused(f"{principal} is not granted {contract.id}, and may command nothing")
         return principal
 

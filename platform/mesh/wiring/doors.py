@@ -43,7 +43,7 @@ def door_of(
     return Door(
         connection,
         contracts,
-        readers=lambda contract: granted.readers_of(contract) | own,
+        readers=lambda contract: granted.direct_readers_of(contract) | own,
         check=lambda token: check_token(token, key, product.id),
         secret=home.secret(product.id),
     )

@@ -63,6 +63,10 @@ class Granted:
             readers[contract.id] = frozenset(project.readers_of(contract))
         return readers[contract.id]
 
+    def direct_readers_of(self, contract: Contract) -> frozenset[str]:
+        """Who may read a port as it is: not those who ask named queries alone."""
+        return self.readers_of(contract) - self.files.limited
+
     def take(self, acts: Mapping[str, Access], next_offset: int = 0) -> None:
         """Take over all *acts* there are, as they stand now."""
         decided = decisions(acts.values(), self._now())

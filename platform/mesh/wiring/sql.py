@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from pathlib import Path
 
 from fastapi import FastAPI
 
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.backbone.registry import Registry
 from mesh.contract.catalogue import PAGES
+from mesh.contract.model import Contract
 from mesh.contract.project import Project
 from mesh.contract.sql import SQL, SQL_SERVICE
 from mesh.control.tokens import public_key
@@ -20,17 +22,21 @@ from mesh.home import Home, locked
 from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
+from mesh.query.files import QUERIES, load_queries
 from mesh.settings import Settings
 from mesh.sql.desk import Desk
 from mesh.sql.follower import Follower
 from mesh.sql.limits import Limits, missing
+from mesh.sql.notes import Notes
 from mesh.sql.nursery import Nursery
 from mesh.sql.pool import Pool
 from mesh.sql.shelf import Shelf
 from mesh.wiring.granted import Granted, granting
+from mesh.wiring.query_door import query_routes
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.speaking import principal_of
 from mesh.wiring.sql_door import LONGEST_SQL, sql_routes
+from mesh.wiring.sql_named import NOTHING, Named
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
 
@@ -54,9 +60,8 @@ def run_sql(
     Raises `AlreadyRunning` where another does on this state folder.
     """
     folder = home.folder(SQL_SERVICE)
-    public = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
-    streamed = [each for each in public if each.is_streamed]
-    files = [(each, home.by_day(each.product, each.port)) for each in public if each.day_field]
+    streamed, files = public_of(project, home)
+    named = named_of(project)
     with locked(folder / "lock", "the SQL access point"):
         endpoint = find_endpoint(settings, home)
         principal = Principal(name=SQL, secret=home.secret(SQL))
@@ -67,19 +72,33 @@ def run_sql(
             closing(Follower(endpoint, principal, shelf, log)) as follower,
             closing(Pool(nursery, Limits())) as pool,
             granting(project, endpoint, principal, log) as granted,
+            Notes(folder / "notes.sqlite", log) as notes,
         ):
             desk = Desk(shelf=shelf, pool=pool, granted=grants_of(granted), why_not=missing())
-            app = sql_app(desk, public_key(home), lambda: status_of(desk, follower))
+            desk.may_ask, desk.note = named.may_ask, notes.note
+            app = sql_app(desk, public_key(home), lambda: status_of(desk, follower), named)
+            app.include_router(query_routes(named, notes, checker(public_key(home))))
             app.include_router(rewriting_routes(follower.rewriting, checker(public_key(home))))
             with serving(app, settings, home, SQL_SERVICE) as address:
                 log(f"the SQL access point listens at {address}")
                 if desk.why_not:
                     log(f"SQL is not answered here: {desk.why_not}")
-                rights = threading.Thread(
-                    target=look_at_rights, args=(desk, stop, log), daemon=True
-                )
-                rights.start()
+                looking = (desk, stop, log)
+                threading.Thread(target=look_at_rights, args=looking, daemon=True).start()
                 follower.run(stop)
+
+
+def public_of(project: Project, home: Home) -> tuple[list[Contract], list[tuple[Contract, Path]]]:
+    """The public ports of a project: those that are topics, and those that are files by day."""
+    public = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
+    files = [(each, home.by_day(each.product, each.port)) for each in public if each.day_field]
+    return [each for each in public if each.is_streamed], files
+
+
+def named_of(project: Project) -> Named:
+    """The named queries of a project. Raises `InvalidFile` with the faults of all."""
+    queries = load_queries(project.root / QUERIES, project.people)
+    return Named(queries={each.name: each for each in queries}, people=project.people)
 
 
 def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]) -> None:
@@ -91,12 +110,17 @@ def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]
             log(f"who may read is not known: {error}")
 
 
-def sql_app(desk: Desk, token_key: str, status: Callable[[], Mapping[str, object]]) -> FastAPI:
-    """The door of *desk*, for those whose tokens *token_key* proves."""
+def sql_app(
+    desk: Desk,
+    token_key: str,
+    status: Callable[[], Mapping[str, object]],
+    named: Named = NOTHING,
+) -> FastAPI:
+    """The door of *desk* and of *named* queries, for those whose tokens *token_key* proves."""
     app = FastAPI(title="mesh sql", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(MeshError, answer_error)
     app.add_middleware(Bounded, limit=LONGEST_SQL)
-    app.include_router(sql_routes(desk, checker(token_key), status))
+    app.include_router(sql_routes(desk, checker(token_key), status, named))
     return app
 
 

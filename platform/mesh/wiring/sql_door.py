@@ -1,6 +1,7 @@
 """The HTTP door of the SQL access point.
 
-    POST   /sql?format=csv    SQL, or JSON {"sql": …, "parameters": […], "explain": true}
+    POST   /sql?format=csv    SQL, or JSON {"sql": …, "parameters": […], "explain": true},
+                              or {"query": NAME, "parameters": {…}}, whose text is not sent
     GET    /tables            what may be asked for
     DELETE /queries/ID        cancels; ID is what the query was sent with as Mesh-Query
     GET    /status /metrics
@@ -26,11 +27,15 @@ from mesh.errors import WrongUse
 from mesh.ports.formats import FORMATS, accepted
 from mesh.ports.refusals import NotThere
 from mesh.ports.stream import Streamed
-from mesh.sql.desk import Answer, Asked, Desk
+from mesh.sql.asked import Answer, Asked
+from mesh.sql.desk import Desk
 from mesh.wiring.sql_figures import figures
+from mesh.wiring.sql_named import NOTHING, Named
 
 __all__ = ["LONGEST_SQL", "sql_routes"]
 
+Who = Callable[[str], str]
+Status = Callable[[], Mapping[str, object]]
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 Format = Annotated[str | None, Query(alias="format", pattern="|".join(FORMATS))]
 LONGEST_SQL = 100_000
@@ -44,10 +49,8 @@ MOST_WAITING = 200
 DISCONNECTED_S = 0.2
 
 
-def sql_routes(
-    desk: Desk, who: Callable[[str], str], status: Callable[[], Mapping[str, object]]
-) -> APIRouter:
-    """The routes over *desk*; *who* tells whom a token speaks for."""
+def sql_routes(desk: Desk, who: Who, status: Status, named: Named = NOTHING) -> APIRouter:
+    """The routes over *desk* and *named* queries; *who* tells whom a token speaks for."""
     router = APIRouter()
     waiting = anyio.CapacityLimiter(MOST_WAITING)
 
@@ -71,7 +74,7 @@ def sql_routes(
     async def post_sql(request: Request, login: Login, form: Format = None) -> Response:
         """The answer to a query."""
         body = await request.body()
-        asked = asked_of(request, body, who(login.credentials), form)
+        asked = asked_of(request, body, who(login.credentials), form, named)
         return respond(asked, await answered(request, desk, asked, waiting))
 
     @router.delete("/queries/{id_}")
@@ -84,18 +87,27 @@ def sql_routes(
     return router
 
 
-def asked_of(request: Request, body: bytes, principal: str, form: str | None) -> Asked:
+def asked_of(
+    request: Request, body: bytes, principal: str, form: str | None, named: Named
+) -> Asked:
     """The query in a request. Raises `WrongUse` where there is none."""
     form = form or accepted(request.headers.get("accept", ""))
     try:
         text = body.decode()
         is_json = "json" in request.headers.get("content-type", "")
         document: Any = json.loads(text) if is_json else {"sql": text}
-        sql, parameters = document["sql"], document.get("parameters", [])
+        is_named = "query" in document
+        sql = document["query" if is_named else "sql"]
+        parameters = document.get("parameters", {} if is_named else [])
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise WrongUse('send SQL as text, or JSON as {"sql": "…", "parameters": […]}') from error
     if not isinstance(sql, str) or not isinstance(parameters, list | dict):
         raise WrongUse("`sql` is text, `parameters` a list or an object")
+    promise = None
+    if is_named:
+        if {"sql", "explain"} & {*document} or not isinstance(parameters, dict):
+            raise WrongUse('a named query is asked as {"query": "name", "parameters": {…}}')
+        sql, parameters, promise = named.asked(principal, sql, parameters)
     id_ = request.headers.get("mesh-query") or secrets.token_hex(8)
     return Asked(
         principal=principal,
@@ -104,6 +116,7 @@ def asked_of(request: Request, body: bytes, principal: str, form: str | None) ->
         is_plan=bool(document.get("explain")),
         format=form,
         id=id_[:LONGEST_ID],
+        promise=promise,
     )
 
 

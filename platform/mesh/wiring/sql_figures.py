@@ -34,7 +34,7 @@ class Figures:
 
         desk = self._desk
         queries = CounterMetricFamily("mesh_sql_queries", "Queries by outcome.", labels=["outcome"])
-        for each in ("answered", "refused", "failed"):
+        for each in ("answered", "refused", "broken", "failed"):
             queries.add_metric([each], desk.counts[each])
         yield queries
         cache = CounterMetricFamily("mesh_sql_cache", "Looks into the cache.", labels=["result"])

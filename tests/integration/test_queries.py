@@ -1,0 +1,112 @@
+"""Named queries on a real mesh: those that ship have answers; costs outlive the service."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+
+import pytest
+
+from mesh.contract.people import load_people
+from mesh.query.files import QUERIES, load_queries
+from mesh.sql.limits import missing
+from tests.life import ROOT, opened, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(missing()), reason=f"{missing()}: run it on Linux"),
+]
+PORTS = (
+    "call-center.calls",
+    "contracts.contracts",
+    "billing.invoices",
+    "billing.payments",
+    "key-ring.links",
+)
+# Whoever reads all that the queries read, and a screen on a wall that shows one of them.
+MORE = "\n".join(
+    [
+        "  - name: tabei",
+        "    domain: marketing",
+        "    grants:",
+        *(f"      - {{contract: {each}, purpose: Ask every query.}}" for each in PORTS),
+        "  - name: wall",
+        "    domain: customer-service",
+        "    only: named",
+        "    queries: [abandoned-calls@1.0.0]",
+        "    grants:",
+        "      - {contract: call-center.calls, purpose: Show the queues.}",
+        "",
+    ]
+)
+SHIPPED = load_queries(ROOT / QUERIES, load_people(ROOT / "company/people.yaml"))
+
+
+@pytest.fixture(scope="module")
+def mesh(tmp_path_factory):
+    """A mesh of its own with all that the queries read: their tables have the shipped names."""
+    folder = tmp_path_factory.mktemp("queries")
+    for each in ("products", "company"):
+        shutil.copytree(ROOT / each, folder / "project" / each)
+    with (folder / "project/company/people.yaml").open("a") as people:
+        people.write(MORE)
+    with opened(folder / "home", MESH_PROJECT=str(folder / "project")) as found:
+        found.run("up")
+        found.run("feed", "call-center", "--calls", "6000")
+        found.run("feed", "contracts", "--records", "20000")
+        found.run("feed", "billing", "--records", "20000")
+        for each in ("call-center", "contracts", "billing", "key-ring", "sql"):
+            wait_until(lambda name=each: found.service(name).get("lag") == 0)
+        yield found
+
+
+def typed(mesh, line, **more):
+    """What a command says, as it is typed."""
+    return mesh.run(*shlex.split(line)[1:], **more)
+
+
+@pytest.mark.parametrize("query", SHIPPED, ids=lambda each: each.name)
+def test_a_query_that_ships_has_an_answer_that_keeps_its_contract(mesh, query):
+    values = [f"--param={each.name}={each.examples[0]}" for each in query.parameters]
+    said = json.loads(mesh.run("query", "run", query.name, *values, "--as", "tabei", "--json"))
+
+    assert said["columns"] == [each.name for each in query.result.fields]
+    assert said["rows"] != []
+
+
+def test_the_commands_of_the_page_say_what_there_is(mesh):
+    typed(mesh, "mesh query run overdue-per-payer --param day=2026-06-01 --as katherine")
+
+    assert "calls-of-a-contract" in typed(mesh, "mesh query list")
+    assert "contract_number" in typed(mesh, "mesh query show calls-of-a-contract")
+    wait_until(
+        lambda: "phone_number = from_id" in typed(mesh, "mesh query together call-center.calls")
+    )
+
+
+def test_whoever_is_limited_is_answered_the_query_and_is_refused_sql_and_rows(mesh):
+    day = "--param=day=2026-01-05"
+    assert "queue" in mesh.run("query", "run", "abandoned-calls", day, "--as", "wall")
+    for words in (
+        ("sql", "select 1", "--explain"),
+        ("query", "run", "repeat-callers", day),
+        ("read", "calls"),
+    ):
+        mesh.run(*words, "--as", "wall", code=1)
+
+
+def test_costs_and_runs_are_kept_when_the_service_is_killed(mesh):
+    def runs():
+        found = mesh.result("query", "show", "abandoned-calls", "--as", "ada", "--json")
+        return json.loads(found.stdout)["runs"] if not found.returncode else None
+
+    mesh.run("query", "run", "abandoned-calls", "--param=day=2026-01-06", "--as", "ada")
+    wait_until(lambda: "ada" in [each["principal"] for each in runs()])
+    before, pid = runs(), mesh.service("sql")["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: mesh.service("sql")["pid"] not in (None, pid))
+
+    assert wait_until(runs) == before
