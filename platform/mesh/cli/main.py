@@ -51,6 +51,7 @@ COMMANDS = {
     "lineage": "mesh.cli.lineage:lineage",
     "impact": "mesh.cli.lineage:impact",
     "legacy": "mesh.cli.legacy:legacy",
+    "migrate": "mesh.cli.migrate:migrate",
     "erase": "mesh.cli.erase:erase",
     "quarantine": "mesh.cli.quarantine:quarantine",
     "policies": "mesh.cli.policies:policies",

@@ -19,7 +19,7 @@ from mesh.contract.faults import Fault
 from mesh.contract.yamlfile import Node, Report, read_yaml
 from mesh.errors import InvalidFile, WrongUse
 
-__all__ = ["LAYERS", "Job", "Step", "load_jobs", "reports", "upstream"]
+__all__ = ["LAYERS", "Job", "Step", "load_jobs", "named", "reports", "upstream"]
 
 LAYERS = ("staging", "integration", "report")
 RULE = "jobs"
@@ -27,11 +27,15 @@ RULE = "jobs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One statement that fills *writes* from *reads*, tables with their schema."""
+    """One statement that fills *writes* from *reads*, tables with their schema.
+
+    *columns* are those that it names; where it names none, it fills all in their order.
+    """
 
     sql: str = field(repr=False)
     writes: str
     reads: tuple[str, ...]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,13 @@ def step_of(tree: exp.Insert) -> Step:
     own = {each.alias_or_name for each in query.find_all(exp.CTE)}
     found = (named(each) for each in query.find_all(exp.Table))
     reads = dict.fromkeys(name for name in found if name not in own)
-    return Step(sql=query.sql(dialect="duckdb"), writes=named(table), reads=tuple(reads))
+    listed = target.expressions if isinstance(target, exp.Schema) else []
+    return Step(
+        sql=query.sql(dialect="duckdb"),
+        writes=named(table),
+        reads=tuple(reads),
+        columns=tuple(each.name for each in listed),
+    )
 
 
 def named(table: exp.Table) -> str:
