@@ -64,6 +64,16 @@ def test_columns_that_a_job_names_are_filled_by_name(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_table_that_is_nowhere_made_is_named(tmp_path):
+    shutil.copytree(plugin.warehouse.folder, tmp_path / "files")
+    path = tmp_path / "files" / "sql" / "phone-to-line.sql"
+    path.write_text(path.read_text().replace("from integration.number_links", "from old.numbers"))
+
+    found = {each.writes: each.unknown for each in flow_of(tmp_path / "files").statements}
+
+    assert found["integration.phone_lines"] == "old.numbers is no table of the warehouse"
+
+
 def test_tables_that_cannot_be_read_are_refused_with_their_file(tmp_path):
     (tmp_path / "tables.sql").write_text("create table (")
 

@@ -134,7 +134,9 @@ def columns_of(
         if rows.is_open or len(rows.columns) != len(names):
             raise Unclear(f"it gives other columns than {step.writes} has")
     except Unclear as unclear:
-        everything = frozenset((table, name) for table in step.reads for name in tables[table])
+        everything = frozenset(
+            (table, name) for table in step.reads for name in tables.get(table, ())
+        )
         rows = Rows(columns=tuple((name, everything) for name in names))
         return tuple(column(name, each, known) for name, (_, each) in named_as(names, rows)), str(
             unclear
