@@ -33,7 +33,7 @@ result:
 with
 
 calls as (
-    select call_id, queue, agent_id, duration_s, cast(started_at as date) as day
+    select call_id, queue, agent_id, duration_s, cast(started_at as date) as day, started_at
     from customer_service.call_center.calls
 ),
 

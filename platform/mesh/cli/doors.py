@@ -17,6 +17,7 @@ __all__ = [
     "answer",
     "answer_with_headers",
     "content",
+    "content_with_headers",
     "download",
     "form_for",
     "receive",
@@ -52,14 +53,20 @@ def answer_with_headers(
 def content(url: str, token: str, params: Mapping[str, str]) -> bytes:
     """What a door answers, as it is; an error of our tree where it refuses."""
     headers = {"Authorization": f"Bearer {token}"}
+    return content_with_headers("GET", url, params=params, headers=headers)[0]
+
+
+def content_with_headers(
+    method: str, url: str, **arguments: object
+) -> tuple[bytes, Mapping[str, str]]:
+    """What a door answers, as it is, and what goes with it."""
+    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
     try:
-        response = httpx.get(
-            url, params=params, headers=headers, timeout=TIMEOUT_S, trust_env=False
-        )
+        response = httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
     except httpx.HTTPError as error:
         raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
     if response.is_success:
-        return response.content
+        return response.content, response.headers
     raise refusal(url, response.status_code, detail_of(response))
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import click
 
+from mesh.cli.migrate_compare import compare
 from mesh.cli.migrate_plan import plan
+from mesh.cli.migrate_rules import rules
 
 __all__ = ["migrate"]
 
@@ -19,7 +21,10 @@ def migrate() -> None:
     \b
     Example:
       mesh migrate plan calls_per_contract
+      mesh migrate compare calls_per_contract
     """
 
 
 migrate.add_command(plan)
+migrate.add_command(compare)
+migrate.add_command(rules)

@@ -12,20 +12,23 @@ make of their own rows of before is theirs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from mesh.errors import MeshError, WrongUse
-from mesh.migrate.jobs import Job
+from mesh.migrate.jobs import Job, reports
 from mesh.migrate.warehouse import Warehouse
 from mesh.product.duck import quoted, storage_error, transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Nights", "Ran"]
 
@@ -35,6 +38,7 @@ create table if not exists operation.runs (
     night date, place integer, job text, rows bigint, seconds double
 );
 create table if not exists operation.world (seed bigint);
+create schema if not exists arrived;
 """
 
 
@@ -74,6 +78,21 @@ class Nights:
     ) -> None:
         self.connection.close()
 
+    @property
+    def folder(self) -> Path:
+        """The files of the warehouse."""
+        return self._warehouse.folder
+
+    @property
+    def first_night(self) -> date:
+        """The first night that there is."""
+        return self._warehouse.first_night
+
+    @property
+    def reports(self) -> tuple[str, ...]:
+        """The names of the reports."""
+        return tuple(reports(self._jobs))
+
     def next_night(self) -> date:
         """The night after the last that ran whole."""
         last = self._one(
@@ -106,6 +125,20 @@ class Nights:
         columns = [each[0] for each in found.description or ()]
         return columns, found.fetchall()
 
+    def arrived(self) -> Mapping[str, pa.Table]:
+        """What came in all nights by name, each record with its `night`."""
+        known = "select table_name from duckdb_tables() where schema_name = 'arrived'"
+        return {
+            name: self.connection.table(f"arrived.{quoted(name)}").to_arrow_table()
+            for (name,) in self.connection.execute(known).fetchall()
+        }
+
+    def runs(self) -> list[tuple[date, int, str]]:
+        """The jobs that ran, in their order: the night, the job's place in it, its name."""
+        return self.connection.execute(
+            "select night, place, job from operation.runs order by rowid"
+        ).fetchall()
+
     def _land(self, night: date) -> None:
         """Put what the night brings into the schema `landing`, in place of the last night's."""
         tables = self._warehouse.extracts(self._seed, night)
@@ -120,7 +153,16 @@ class Nights:
                 self.connection.execute(
                     f"insert into landing.{quoted(name)} select {columns} from _extract"
                 )
+                self._note_arrival(name, night)
                 self.connection.unregister("_extract")
+
+    def _note_arrival(self, name: str, night: date) -> None:
+        """Keep what came, as it came: whatever the jobs make of it, this is what was sent when."""
+        table = f"arrived.{quoted(name)}"
+        rows = f"select *, cast('{night}' as date) as night from _extract"
+        self.connection.execute(f"create table if not exists {table} as {rows} limit 0")
+        self.connection.execute(f"delete from {table} where night = ?", [night])
+        self.connection.execute(f"insert into {table} {rows}")
 
     def _columns(self, name: str) -> list[str]:
         """What the warehouse keeps of an extract."""
