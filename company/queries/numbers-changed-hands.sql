@@ -7,11 +7,11 @@ parameters:
   - name: first
     logicalType: date
     description: The first day, in UTC.
-    examples: [2024-01-01]
+    examples: [2026-01-01]
   - name: last
     logicalType: date
     description: The last day, in UTC.
-    examples: [2025-12-31]
+    examples: [2026-06-30]
 result:
   - name: phone_number
     logicalType: string
