@@ -47,10 +47,17 @@ class Promise:
         return asdict(self)
 
 
-def bound(promise: Mapping[str, Any], values: Mapping[str, object]) -> dict[str, duckdb.Value]:
-    """The values of parameters, each of the type that it is declared with."""
+def bound(
+    connection: duckdb.DuckDBPyConnection,
+    promise: Mapping[str, Any],
+    values: Mapping[str, object],
+) -> dict[str, duckdb.Value]:
+    """The values of parameters, each of the type that it is declared with.
+
+    Types are asked of *connection*: `duckdb.type` opens a database, which no worker can.
+    """
     return {
-        name: duckdb.Value(values[name], duckdb.type(type_))
+        name: duckdb.Value(values[name], connection.type(type_))
         for name, type_ in promise["parameters"]
     }
 
@@ -66,7 +73,7 @@ def judged(
     They are in a table of the open transaction, and go with it.
     """
     connection.execute(f"create temp table {RESULT} as {sql}", values)
-    _check_columns(connection.execute(f"from {RESULT} limit 0"), promise)
+    _check_columns(connection, promise)
     for name, wrong, reason in _checks(promise):
         row = connection.execute(wrong).fetchone()
         if row is not None and row[0] is not None:
@@ -76,15 +83,16 @@ def judged(
     return connection.execute(f"from {RESULT}")
 
 
-def _check_columns(found: duckdb.DuckDBPyConnection, promise: Mapping[str, Any]) -> None:
+def _check_columns(connection: duckdb.DuckDBPyConnection, promise: Mapping[str, Any]) -> None:
     """Raise `Broken` where the columns are others, or have other types."""
+    found = connection.execute(f"from {RESULT} limit 0")
     columns = [(each[0], each[1]) for each in found.description or ()]
     wanted = [(name, type_) for name, type_ in promise["columns"]]
     if [name for name, _ in columns] != [name for name, _ in wanted]:
         names = ", ".join(name for name, _ in wanted)
         raise _broken(promise, "columns", f"they are not {names}")
     for (name, is_), (_, type_) in zip(columns, wanted, strict=True):
-        if is_ != duckdb.type(type_):
+        if is_ != connection.type(type_):
             raise _broken(promise, f"{name}.type", f"it is {is_}, not {type_}: cast it")
 
 

@@ -125,7 +125,7 @@ def results(
     connection.execute("begin transaction read only" if limits.has("statements") else "begin")
     try:
         if query.promise is not None and isinstance(query.parameters, dict):
-            values = bound(query.promise, query.parameters)
+            values = bound(connection, query.promise, query.parameters)
             found = judged(connection, sql, values, query.promise)
         else:
             text = f"explain {sql}" if query.is_plan else sql
