@@ -6,7 +6,14 @@ import numpy as np
 
 from company.draws import Ints, Stream
 
-__all__ = ["cities", "email_addresses", "family_names", "given_names", "streets"]
+__all__ = [
+    "cities",
+    "email_addresses",
+    "family_names",
+    "former_family_names",
+    "given_names",
+    "streets",
+]
 
 _GIVEN = (
     (
@@ -55,16 +62,23 @@ def family_names(seed: int, households: Ints) -> list[str]:
     )
 
 
-def streets(seed: int, households: Ints) -> list[str]:
-    """Return a street and house number for each household."""
-    names = _combine(Stream(seed=seed, kind="household", attribute="street"), households, _STREET)
-    numbers = Stream(seed=seed, kind="household", attribute="house_number").below(households, 120)
+def former_family_names(seed: int, persons: Ints) -> list[str]:
+    """Return the name that each person would have had before marrying."""
+    return _combine(Stream(seed=seed, kind="person", attribute="former_name"), persons, _FAMILY)
+
+
+def streets(seed: int, households: Ints, before: str = "") -> list[str]:
+    """Return a street and house number for each household; with *before*, those of before."""
+    street = Stream(seed=seed, kind="household", attribute=f"{before}street")
+    number = Stream(seed=seed, kind="household", attribute=f"{before}house_number")
+    names, numbers = _combine(street, households, _STREET), number.below(households, 120)
     return [f"{name} {number + 1}" for name, number in zip(names, numbers.tolist(), strict=True)]
 
 
-def cities(seed: int, households: Ints) -> list[str]:
-    """Return a city for each household."""
-    return _combine(Stream(seed=seed, kind="household", attribute="city"), households, _CITY)
+def cities(seed: int, households: Ints, before: str = "") -> list[str]:
+    """Return a city for each household; with *before*, that of before."""
+    city = Stream(seed=seed, kind="household", attribute=f"{before}city")
+    return _combine(city, households, _CITY)
 
 
 def email_addresses(given: list[str], family: list[str], persons: Ints) -> list[str]:

@@ -17,7 +17,15 @@ from company.clock import micros
 from company.draws import Bools, Ints, Stream
 from company.world import World
 
-__all__ = ["AGE_BANDS", "DISTRICTS", "STRICT", "Instalments", "age_bands", "instalments"]
+__all__ = [
+    "AGE_BANDS",
+    "DISTRICTS",
+    "STRICT",
+    "Instalments",
+    "age_bands",
+    "has_plan",
+    "instalments",
+]
 
 AGE_BANDS = ("under-30", "30-and-over")
 _YOUNG_PER_MILLE = 400
@@ -54,14 +62,20 @@ def age_bands(world: World, persons: Ints) -> Ints:
     return np.where(young, 0, 1).astype(np.int64)
 
 
+def has_plan(world: World, contracts: Ints) -> Bools:
+    """Return for each contract whether a device is paid for with it."""
+    drawn = _stream(world, "contract", "device_plan").chance(contracts, _PLANS_PER_MILLE)
+    found: Bools = drawn & world.contracts.is_mobile[contracts]
+    return found
+
+
 def instalments(world: World, month: int) -> Instalments:
     """Return one instalment a device plan that runs in *month*, 1 being February 2026."""
     year, since_january = divmod(month, 12)
     at = micros(datetime(2026 + year, since_january + 1, _DUE_DAY, tzinfo=UTC))
     signed = world.contracts
     running = np.flatnonzero((signed.opened <= at) & (at < signed.closed)).astype(np.int64)
-    has_plan = _stream(world, "contract", "device_plan").chance(running, _PLANS_PER_MILLE)
-    contract = running[has_plan & signed.is_mobile[running]]
+    contract = running[has_plan(world, running)]
     payer = np.where(at < signed.payer_changed, signed.payer, signed.later_payer)[contract]
     identity = contract * _MONTHS + month
     late = _late_bills(world, contract, month)

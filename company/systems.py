@@ -1,4 +1,4 @@
-"""What `mesh feed` and `mesh legacy` find of this company by its entry point."""
+"""What `mesh feed`, `mesh legacy` and `mesh mdm` find of this company by its entry point."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from company.billing_system import Billing
+from company.cards import Cards
 from company.crm_system import Crm
 from company.network import Network
 from company.plans_system import Plans
@@ -31,10 +32,11 @@ def _systems() -> Mapping[str, System]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Company:
-    """The operational systems of one company by product id, and its legacy *warehouse*."""
+    """The operational systems of one company by product id, its legacy *warehouse*, its *cards*."""
 
     systems: Mapping[str, System] = field(default_factory=_systems)
     warehouse: Warehouse = field(default_factory=Warehouse)
+    cards: Cards = field(default_factory=Cards)
 
 
 plugin = Company()

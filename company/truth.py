@@ -31,7 +31,7 @@ from company.lines import NO_NUMBER
 from company.people import NOBODY
 from company.world import World
 
-__all__ = ["homes", "of_contracts", "of_numbers", "pairs", "residents_at"]
+__all__ = ["homes", "of_contracts", "of_numbers", "pairs", "residents_at", "timeline"]
 
 # Of 1000 pairs: as many at the first instant of a tenure, at its last, between, and just before.
 _WHERE = (240, 240, 480, 40)
@@ -148,15 +148,15 @@ def _tenure_at(world: World, number: Ints, at: Ints) -> Ints:
     tenures = world.tenures
     held = np.flatnonzero(tenures.number != NO_NUMBER)
     order = held[np.lexsort((tenures.start[held], tenures.number[held]))]
-    # One line of time a number: instants around the world's begin fit 51 bits, numbers 13.
-    timeline = _timeline(tenures.number[order], tenures.start[order])
-    found = np.searchsorted(timeline, _timeline(number, at), side="right") - 1
+    along = timeline(tenures.number[order], tenures.start[order])
+    found = np.searchsorted(along, timeline(number, at), side="right") - 1
     tenure = order[np.maximum(found, 0)]
     has = (found >= 0) & (tenures.number[tenure] == number) & (at < tenures.end[tenure])
     return np.where(has, tenure, -1)
 
 
-def _timeline(number: Ints, at: Ints) -> NDArray[np.uint64]:
+def timeline(number: Ints, at: Ints) -> NDArray[np.uint64]:
+    """Return instants in an order by number first: 51 bits hold the world's time, 13 a number."""
     since = (np.clip(at - BEGIN, -(2**50), 2**50 - 1) + 2**50).astype(np.uint64)
     return (number.astype(np.uint64) << np.uint64(51)) | since
 

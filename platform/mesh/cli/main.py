@@ -52,6 +52,7 @@ COMMANDS = {
     "impact": "mesh.cli.lineage:impact",
     "legacy": "mesh.cli.legacy:legacy",
     "migrate": "mesh.cli.migrate:migrate",
+    "mdm": "mesh.cli.mdm:mdm",
     "erase": "mesh.cli.erase:erase",
     "quarantine": "mesh.cli.quarantine:quarantine",
     "policies": "mesh.cli.policies:policies",
