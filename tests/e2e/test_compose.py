@@ -91,6 +91,7 @@ def test_every_service_is_healthy_and_every_one_shot_has_ended_well(mesh_in_cont
         "payment-risk": "healthy",
         "customer-profile": "healthy",
         "network-usage": "healthy",
+        "reports": "healthy",
     }
 
 

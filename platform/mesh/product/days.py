@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -45,10 +45,13 @@ READERS_S = 3600.0
 DAY_MS = 86_400_000
 
 
-def publish_days(batch: Batch, port: str, *, announced_on: str) -> Mapping[str, object]:
+def publish_days(
+    batch: Batch, port: str, *, announced_on: str, at_once: bool = False
+) -> Mapping[str, object]:
     """Publish each day of *port*, up to the run's, of which something new was delivered.
 
     Each is announced on the input port *announced_on*. What the contract keeps no longer goes.
+    A reader has one day after the other, or all that are new *at_once*.
     """
     contract = next((p.contract for p in batch.product.outputs if p.name == port), None)
     if contract is None or contract.day_field is None:
@@ -57,7 +60,7 @@ def publish_days(batch: Batch, port: str, *, announced_on: str) -> Mapping[str, 
     try:
         (folder / LANDING).mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(folder / "lock", f"a run of {contract.id}"):
-            return Days(batch, contract, folder, announced_on).run()
+            return Days(batch, contract, folder, announced_on, at_once).run()
     except OSError as error:
         raise StorageError(
             f"{error.filename or folder} cannot be written ({error.strerror}): make room or make it"
@@ -73,6 +76,7 @@ class Days:
     contract: Contract
     folder: Path
     announced_on: str
+    at_once: bool
 
     def run(self) -> Mapping[str, object]:
         """Do all that is to be done; what it was."""
@@ -81,16 +85,15 @@ class Days:
         # What a run that was killed has published; the next generation may replace it.
         self.announce(published)
         taken = take(self.folder, self.contract, published, first, last)
-        new = []
-        for day, deliveries in pending(self.folder, published, first, last):
+        new: list[Day] = []
+        due = pending(self.folder, published, first, last)
+        for generation, (day, deliveries) in enumerate(due, published.generation + 1):
             self.batch.say(f"{day}: checking {len(deliveries)} deliveries")
-            made = self.publish(published, day, deliveries)
-            published = replace(
-                published,
-                generation=made.generation,
-                days={**published.days, day: made},
-            )
-            new.append(made)
+            new.append(self.make(generation, day, deliveries))
+            if not self.at_once:
+                published = self.publish(published, new[-1:])
+        if self.at_once and new:
+            published = self.publish(published, new)
         dropped = self.drop(published, first)
         self.sweep(read_published(self.folder), first)
         return document_of(new, taken, dropped)
@@ -101,9 +104,8 @@ class Days:
             return None
         return self.batch.as_of - timedelta(days=self.contract.retention_ms // DAY_MS - 1)
 
-    def publish(self, published: Published, day: date, deliveries: tuple[Delivery, ...]) -> Day:
-        """Make a day anew, have it be true, and announce it."""
-        generation = published.generation + 1
+    def make(self, generation: int, day: date, deliveries: tuple[Delivery, ...]) -> Day:
+        """Make a day anew, which is true for no reader yet."""
         into = day_folder(self.folder, day)
         rows, quarantine = into / f"{generation}.parquet", into / f"{generation}.quarantine.parquet"
         with tempfile.TemporaryDirectory(prefix=".making-", dir=self.folder) as name:
@@ -118,7 +120,7 @@ class Days:
                 put(aside, quarantine)
         synced(into)
         reach("day-written")
-        found = Day(
+        return Day(
             day=day,
             generation=generation,
             rows=made.rows,
@@ -128,19 +130,25 @@ class Days:
             deliveries=deliveries,
             published_at=datetime.now(UTC),
         )
-        after = replace(published, generation=generation, days={**published.days, day: found})
+
+    def publish(self, published: Published, new: Sequence[Day]) -> Published:
+        """Have *new* days be true, all in one moment, and announce them; what is true then."""
+        days = {**published.days, **{each.day: each for each in new}}
+        after = replace(published, generation=new[-1].generation, days=days)
         write_published(self.folder, after)
-        if day in published.days:
+        for day in [each.day for each in new if each.day in published.days]:
             os.utime(self.folder / published.days[day].file)
         reach("day-published")
         self.announce(after)
         reach("day-announced")
-        return found
+        return after
 
     def announce(self, published: Published) -> None:
         """Say of every day that is true that it was published; each is heard of once."""
         rows = [
             {
+                # Of a product with several such ports; the contract of another has no such field.
+                "port": self.contract.port,
                 "day": each.day,
                 "generation": each.generation,
                 "count_rows": each.rows,

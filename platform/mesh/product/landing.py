@@ -24,7 +24,7 @@ from mesh.errors import MeshError
 from mesh.product.failpoints import reach
 from mesh.product.published import Delivery, Published, day_folder
 
-__all__ = ["LANDING", "Taken", "delivered", "pending", "take"]
+__all__ = ["DELIVERIES", "LANDING", "Taken", "delivered", "pending", "take"]
 
 LANDING = "landing"
 DELIVERIES = "deliveries"
