@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["as_document", "export", "exported", "free_path", "rows_then"]
 
 AUDIT_LOG = "change audit log"
+TOLD = 10_000
 
 
 @click.command()
@@ -104,7 +105,8 @@ def exported(
             return Exported(path=path, rows=count, about=about)
 
         def tell(count: int) -> None:
-            progress.say(f"{count // 10_000 * 10_000:,} messages of {contract.topic}")
+            if count >= TOLD:
+                progress.say(f"{count // TOLD * TOLD:,} messages of {contract.topic}")
 
         schema_of = registry.schema
         return from_topic(contract, reading, path, schema_of=schema_of, at=places, report=tell)

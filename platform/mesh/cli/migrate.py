@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import click
 
+from mesh.cli.migrate_burndown import burndown
 from mesh.cli.migrate_compare import compare
+from mesh.cli.migrate_gate import agree, cutover, publish, rollback, status
 from mesh.cli.migrate_plan import plan
 from mesh.cli.migrate_rules import rules
 
@@ -22,9 +24,9 @@ def migrate() -> None:
     Example:
       mesh migrate plan calls_per_contract
       mesh migrate compare calls_per_contract
+      mesh migrate cutover calls_per_contract --as barbara
     """
 
 
-migrate.add_command(plan)
-migrate.add_command(compare)
-migrate.add_command(rules)
+for each in (plan, compare, rules, publish, agree, status, cutover, rollback, burndown):
+    migrate.add_command(each)

@@ -24,7 +24,7 @@ from mesh.product.readback import read_back
 from mesh.settings import Settings
 from mesh.wiring.own import loaded
 
-__all__ = ["run_once"]
+__all__ = ["announce_once", "own_contract", "run_once"]
 
 MODULE = "batch"
 
@@ -63,6 +63,12 @@ def run_once(
                 read=asked.read,
             )
         )
+
+
+def announce_once(settings: Settings, home: Home, contract: Contract, rows: pa.Table) -> None:
+    """Write *rows* to a product's own input port (`own_contract`), each key once."""
+    with closing(Announcer(settings, home, contract)) as announcer:
+        announcer.say(rows)
 
 
 def own_run(product: Product) -> Callable[[Batch], Mapping[str, object]]:
