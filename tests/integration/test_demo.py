@@ -15,7 +15,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
 
-STEPS = 18
+STEPS = 19
 
 
 @pytest.fixture

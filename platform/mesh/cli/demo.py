@@ -20,6 +20,7 @@ from mesh.cli.demo_evolution import CONTRACT, refuse_change
 from mesh.cli.demo_keyring import RECORDS, ask_the_ring
 from mesh.cli.demo_kill import KILLED, kill
 from mesh.cli.demo_ladder import look_at_the_ladder
+from mesh.cli.demo_legacy import COMPARE, compare_a_report
 from mesh.cli.demo_lineage import compare_lineage
 from mesh.cli.demo_profile import look_at_both_users
 from mesh.cli.demo_quarantine import break_a_message
@@ -215,6 +216,7 @@ STEPS = (
         act=ask_the_ring,
     ),
     Step(title="Ask three domains in one SQL query", command=SQL, act=ask_three_domains),
+    Step(title="Compare a report with the warehouse's", command=COMPARE, act=compare_a_report),
     Step(
         title="Port a number, and see both users in the unified view",
         command="mesh read profiles --where role=user --as florence",
