@@ -111,28 +111,37 @@ def report_of(
     calls = asker.calls(rule, say)
     say("numbers that got another user")
     late = asker.late(rule)
-    product, port = NUMBERS
-    numbers = sorted(set(twin.records[product][port]["phone_number"].to_pylist()))
-    idle = asker.idle(numbers, twin.end, rule)
     say("one identifier more")
-    change = changed(twin, project, routes, rule)
+    return {
+        **matching_of(twin),
+        "rule": list(rule),
+        "roles": sorted(roles_of(ring.relations)),
+        "calls": calls_document(calls),
+        "late": late_document(late),
+        "idle": asker.idle(numbers_of(twin), twin.end, rule),
+        "change": asdict(changed(twin, project, routes, rule)),
+    }
+
+
+def matching_of(twin: Twin) -> dict[str, Any]:
+    """What was matched, and how well."""
     return {
         "seed": twin.seed,
         "days": twin.days,
         "cards": int(twin.held.card.max()) + 1,
         "threshold": twin.tuned.threshold,
-        "rule": list(rule),
         "merges": judged_document(twin.judged),
         "tuning": [
             {"threshold": threshold, **judged_document(each)}
             for threshold, each in twin.tuned.curve
         ],
-        "calls": calls_document(calls),
-        "late": late_document(late),
-        "idle": idle,
-        "change": asdict(change),
-        "roles": sorted(roles_of(ring.relations)),
     }
+
+
+def numbers_of(twin: Twin) -> list[str]:
+    """Every number that the CRM ever named."""
+    product, port = NUMBERS
+    return sorted(set(twin.records[product][port]["phone_number"].to_pylist()))
 
 
 def judged_document(judged: Judged) -> dict[str, Any]:
