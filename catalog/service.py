@@ -29,6 +29,7 @@ from catalog.observing import Observer, client_for_doors, observing
 from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
 from catalog.pages.model_routes import model_pages
+from catalog.pages.query_routes import query_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.pages.signed import Work, login_pages
@@ -36,6 +37,7 @@ from catalog.pages.sql_routes import sql_pages
 from catalog.services import Services
 from catalog.shelving import Shelves, observed_shelves, shelves_of
 from catalog.store import Store
+from catalog.together import Together
 from catalog.trying import Login
 from mesh.backbone.bus import Bus
 from mesh.backbone.endpoint import Principal, find_endpoint
@@ -43,6 +45,7 @@ from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.catalogue import CATALOGUE, OWN_TOPICS, PAGES, SERVICE
 from mesh.contract.model import Product
 from mesh.contract.project import load_lists
+from mesh.contract.sql import SQL_SERVICE
 from mesh.control.tokens import check_token, public_key
 from mesh.home import Home, locked
 from mesh.ports.serve import serving
@@ -131,7 +134,8 @@ def personal(
     """The pages on which somebody is signed in."""
     check = partial(check_token, key=key, audience=PAGES)
     work = Work(shelf=shelves, check=check, services=Services(address=door))
-    return login_pages(work), sql_pages(work), access_pages(work), model_pages(work)
+    made = (login_pages, sql_pages, query_pages, access_pages, model_pages)
+    return tuple(each(work) for each in made)
 
 
 def routers_of(
@@ -152,9 +156,14 @@ def routers_of(
         address=partial(observer.door, AUDIT_SERVICE),
         token=observer.token,
     )
+    together = Together(
+        client=observer.client,
+        address=partial(observer.door, SQL_SERVICE),
+        token=observer.token,
+    )
     return [
         audit_pages(shelves, audit),
-        pages_router(shelves, Samples(token=observer.token), observer.door),
+        pages_router(shelves, Samples(token=observer.token), observer.door, together),
         lineage_routes(book, check),
         ladder_routes(shelves),
         clock_routes(observer, check, owners),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -18,12 +18,14 @@ from catalog.negotiation import JsonByName
 from catalog.pages.access_routes import access_pages
 from catalog.pages.audit_routes import audit_pages
 from catalog.pages.model_routes import model_pages
+from catalog.pages.query_routes import query_pages
 from catalog.pages.routes import pages_router
 from catalog.pages.sampling import Samples
 from catalog.pages.signed import Work, login_pages
 from catalog.pages.sql_routes import sql_pages
 from catalog.services import Services
 from catalog.shelf import Entry, Observed, Shelf
+from catalog.together import Used
 from mesh.contract.ladder import RUNGS, Trial, digest_of
 from mesh.contract.lineage import Edge, declared_edges
 from mesh.contract.model import OutputPort
@@ -96,7 +98,11 @@ def nobody(_token: str) -> str:
 
 
 def pages_app(
-    shelf: Shelf, answer=dictionary, audit: AuditDoor = AWAY, work: Work | None = None
+    shelf: Shelf,
+    answer=dictionary,
+    audit: AuditDoor = AWAY,
+    work: Work | None = None,
+    together: Callable[[], Used] = dict,
 ) -> FastAPI:
     """An application of nothing but the pages of *shelf*, or of what *work* has."""
     app = FastAPI()
@@ -104,10 +110,10 @@ def pages_app(
     samples = Samples(httpx.Client(transport=httpx.MockTransport(answer)))
     services = Services(address=lambda _: None)
     work = work or Work(shelf=lambda: shelf, check=nobody, services=services)
-    for each in (login_pages, sql_pages, access_pages, model_pages):
+    for each in (login_pages, sql_pages, query_pages, access_pages, model_pages):
         app.include_router(each(work))
     app.include_router(audit_pages(work.shelf, audit))
-    app.include_router(pages_router(work.shelf, samples))
+    app.include_router(pages_router(work.shelf, samples, together=together))
     return app
 
 

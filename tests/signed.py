@@ -14,6 +14,7 @@ import httpx
 from catalog.pages.signed import Work
 from catalog.services import Services
 from catalog.shelf import Shelf
+from catalog.together import Together
 from mesh.backbone.endpoint import Principal
 from mesh.contract.access import ACCESS_SERVICE
 from mesh.contract.catalogue import PAGES
@@ -21,6 +22,7 @@ from mesh.contract.model import Contract
 from mesh.contract.sql import SQL_SERVICE
 from mesh.control.tokens import check_token, issue_token, public_key
 from mesh.wiring.access import app_of
+from mesh.wiring.sql_named import NOTHING, Named
 from tests.access import Desk
 from tests.life import wait_until
 from tests.shelves import HTML, pages_app, served, shipped_shelf
@@ -39,6 +41,7 @@ class Signed:
     sql: Access
     desk: Desk
     addresses: dict[str, str]
+    together: Together
 
     @property
     def address(self) -> str:
@@ -61,13 +64,15 @@ class Signed:
 
 
 @contextmanager
-def signed_pages(folder: Path, more: Contract | None = None) -> Iterator[Signed]:
+def signed_pages(
+    folder: Path, more: Contract | None = None, named: Named = NOTHING
+) -> Iterator[Signed]:
     """Pages on which ada, grace and mallory may sign in; grace owns the call centre.
 
-    With a port *more* dorothy may, too, and read that.
+    With a port *more* dorothy may, too, and read that. Some may be limited to *named* queries.
     """
     desk = Desk(shipped_shelf().project)
-    with opened_access(folder / "sql", more=more) as sql:
+    with opened_access(folder / "sql", more=more, named=named) as sql:
         key = public_key(sql.home)
         app = app_of(sql.home, desk.desk, lambda: desk.now)
 
@@ -80,12 +85,18 @@ def signed_pages(folder: Path, more: Contract | None = None) -> Iterator[Signed]
             check=partial(check_token, key=key, audience=PAGES),
             services=Services(address=addresses.get),
         )
+        grace = Principal(name="grace", secret="secret of grace")
+        together = Together(
+            client=sql.client,
+            address=partial(addresses.get, SQL_SERVICE),
+            token=lambda name: issue_token(sql.home, grace, name),
+        )
         with (
             served(app, folder / "access") as access,
-            served(pages_app(shelf(), work=work), folder / "pages") as client,
+            served(pages_app(shelf(), work=work, together=together), folder / "pages") as client,
         ):
             addresses[ACCESS_SERVICE] = str(access.base_url).rstrip("/")
-            yield Signed(client=client, sql=sql, desk=desk, addresses=addresses)
+            yield Signed(client=client, sql=sql, desk=desk, addresses=addresses, together=together)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from catalog.pages.lineage import lineage_document
 from catalog.pages.ports import port_document, relation_document
@@ -15,18 +16,27 @@ from catalog.pages.rungs import MEANINGS, number_of
 from catalog.pages.sampling import Sample
 from catalog.pages.texts import mapping, mappings, one_line, safe_link
 from catalog.shelf import Entry, Observed, Shelf
+from catalog.together import Used
 from mesh.contract.ladder import RUNGS
-from mesh.contract.model import Product
+from mesh.contract.model import InputPort, Product
 
 __all__ = ["product_document", "product_row", "standing_document", "tests_document"]
 
 MOST_HISTORY = 500
+NOTHING: Used = MappingProxyType({})
 
 
 def product_document(
-    shelf: Shelf, entry: Entry, samples: Mapping[str, Sample], address: str | None
+    shelf: Shelf,
+    entry: Entry,
+    samples: Mapping[str, Sample],
+    address: str | None,
+    together: Used = NOTHING,
 ) -> dict[str, object]:
-    """All that the catalogue knows of a product, whose door is at *address* if it is anywhere."""
+    """All that the catalogue knows of a product, whose door is at *address* if it is anywhere.
+
+    *together* says which ports are asked together.
+    """
     product = entry.product
     return {
         **entry.record,
@@ -42,19 +52,29 @@ def product_document(
         "tests": tests_document(entry),
         "history": [observed_document(each) for each in entry.history[-MOST_HISTORY:]],
         "ports": [
-            port_document(shelf, entry, port, sample=samples.get(port.name), address=address)
+            {
+                **port_document(shelf, entry, port, sample=samples.get(port.name), address=address),
+                "together": together.get(port.contract.id, []),
+            }
             for port in product.outputs
         ],
-        "inputs": [
-            {"name": each.name, "contract": each.contract_id or None, "system": each.system,
-             "family": each.family, "keep": each.keep}
-            for each in product.inputs
-        ],
+        "inputs": [input_document(each) for each in product.inputs],
         "relations": [
             relation_document(port.contract) for port in product.outputs if port.contract.relation
         ],
         "lineage": lineage_document(shelf, product),
     }  # fmt: skip
+
+
+def input_document(port: InputPort) -> Mapping[str, object]:
+    """One input port, and how long it keeps rows."""
+    return {
+        "name": port.name,
+        "contract": port.contract_id or None,
+        "system": port.system,
+        "family": port.family,
+        "keep": port.keep,
+    }
 
 
 def product_row(entry: Entry) -> dict[str, object]:

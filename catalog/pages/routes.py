@@ -32,6 +32,7 @@ from catalog.pages.sampling import Look, Samples, door_of
 from catalog.pages.searcher import Searcher
 from catalog.pages.showing import product_extras
 from catalog.shelf import Shelf
+from catalog.together import Used
 
 __all__ = ["pages_router"]
 
@@ -53,15 +54,19 @@ Pages = Callable[[], Shelf]
 
 
 def pages_router(
-    shelf: Pages, samples: Samples | None = None, look: Look = lambda _: None
+    shelf: Pages,
+    samples: Samples | None = None,
+    look: Look = lambda _: None,
+    together: Callable[[], Used] = dict,
 ) -> APIRouter:
     """All pages, of the shelf that *shelf* gives when one is asked for.
 
-    *look* knows the doors of products of which nothing has been observed yet.
+    *look* knows the doors of products of which nothing has been observed yet, *together* which
+    ports are asked together.
     """
     router = APIRouter(tags=["pages"])
     add_home(router, shelf)
-    add_products(router, shelf, samples or Samples(), look)
+    add_products(router, shelf, samples or Samples(), look, together)
     add_lists(router, shelf)
     add_single(router, shelf)
     add_static(router)
@@ -120,7 +125,9 @@ def add_home(router: APIRouter, shelf: Pages) -> None:
         return answer(request, "map.html", document, picture=map_picture(now, domain))
 
 
-def add_products(router: APIRouter, shelf: Pages, samples: Samples, look: Look) -> None:
+def add_products(
+    router: APIRouter, shelf: Pages, samples: Samples, look: Look, together: Callable[[], Used]
+) -> None:
     """All products, and each; `catalog.api` describes their JSON, to which pages add."""
 
     @router.get("/products", include_in_schema=False)
@@ -137,7 +144,7 @@ def add_products(router: APIRouter, shelf: Pages, samples: Samples, look: Look) 
             return missing(request, "product", id)
         address = door_of(entry, look)
         rows = samples.of(entry, address, now.project.identifiers)
-        document = product_document(now, entry, rows, address)
+        document = product_document(now, entry, rows, address, together())
         extras = product_extras(now, entry) if is_page(request) else {}
         return answer(request, "product.html", document, **extras)
 

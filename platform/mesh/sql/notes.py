@@ -124,6 +124,11 @@ class Notes:
         found = self._rows("select * from runs where query = ? order by rowid desc", query)
         return [{**each, "offsets": json.loads(each["offsets"])} for each in found]
 
+    def ports(self) -> list[str]:
+        """The ports that were used with others."""
+        found = self._rows("select port from together union select other from together order by 1")
+        return [str(each["port"]) for each in found]
+
     def together(self, port: str) -> list[Mapping[str, Any]]:
         """The ports that were used with *port*, the most used first, and what was compared."""
         found = self._rows(

@@ -2,7 +2,7 @@
 
     GET /queries           those that may be asked, and what they have cost
     GET /queries/NAME      one, with its text, its parameters, its result and its last runs
-    GET /together/PORT     the ports that were used with this one
+    GET /together/PORT     the ports that were used with this one; without a name, of every port
 
 Not here: asking (`sql_door`).
 """
@@ -10,7 +10,7 @@ Not here: asking (`sql_door`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -40,22 +40,14 @@ def query_routes(named: Named, notes: Notes, who: Callable[[str], str]) -> APIRo
     def get_query(name: str, login: Login) -> Mapping[str, object]:
         """One query, and who asked it last."""
         query = named.query(who(login.credentials), name)
-        return {
-            **head_of(query),
-            "parameters": [
-                {
-                    "name": each.name,
-                    "type": duckdb_type(each.type),
-                    "description": each.description,
-                    "examples": each.examples,
-                }
-                for each in query.parameters
-            ],
-            "result": properties_of(query),
-            "sql": query.sql,
-            "cost": notes.costs().get(name),
-            "runs": notes.runs(name),
-        }
+        kept = {"cost": notes.costs().get(name), "runs": notes.runs(name)}
+        return {**head_of(query), **body_of(query), **kept}
+
+    @router.get("/together")
+    def get_all_together(login: Login) -> Mapping[str, object]:
+        """The ports that were used together, by each of them."""
+        who(login.credentials)
+        return {"together": {each: notes.together(each) for each in notes.ports()}}
 
     @router.get("/together/{port}")
     def get_together(port: str, login: Login) -> Mapping[str, object]:
@@ -77,9 +69,18 @@ def head_of(query: NamedQuery) -> Mapping[str, object]:
     }
 
 
-def properties_of(query: NamedQuery) -> list[Mapping[str, Any]]:
-    """The columns of the answer, as the contract of the result says them."""
-    return [
+def body_of(query: NamedQuery) -> Mapping[str, object]:
+    """What is said of one query alone: parameters and result with their types, and its text."""
+    parameters = [
+        {
+            "name": each.name,
+            "type": duckdb_type(each.type),
+            "description": each.description,
+            "examples": each.examples,
+        }
+        for each in query.parameters
+    ]
+    result = [
         {
             "name": each.name,
             "type": duckdb_type(each.type),
@@ -89,3 +90,4 @@ def properties_of(query: NamedQuery) -> list[Mapping[str, Any]]:
         }
         for each in query.result.fields
     ]
+    return {"parameters": parameters, "result": result, "sql": query.sql}

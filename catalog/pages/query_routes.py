@@ -1,0 +1,64 @@
+"""The pages of the named queries, as whoever is signed in may ask them.
+
+    GET /queries        those that this person may ask, and what they have cost
+    GET /queries/NAME   one: owner, parameters, result, text, cost, last runs
+
+The SQL service tells all of it, to this person. Not here: asking (`sql_routes`, the command).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from catalog.login import Person
+from catalog.pages.signed import Work, link, show, strangers_page
+from mesh.contract.sql import SQL_SERVICE
+from mesh.errors import MeshError
+
+__all__ = ["query_pages"]
+
+
+def query_pages(work: Work) -> APIRouter:
+    """The pages over the SQL service."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/queries")
+    async def get_queries(request: Request) -> Response:
+        """The queries that may be asked."""
+        return await told(request, work, "/queries", "queries.html")
+
+    @router.get("/queries/{name}")
+    async def get_query(request: Request, name: str) -> Response:
+        """One query."""
+        return await told(request, work, f"/queries/{quote(name, safe='')}", "query.html")
+
+    return router
+
+
+async def told(request: Request, work: Work, path: str, template: str) -> Response:
+    """The page of what the service tells at *path*."""
+    person = work.person(request)
+    if person is None:
+        return strangers_page(request, link(request.url.path))
+    try:
+        found, _ = await work.services.ask(person, SQL_SERVICE, f"GET {path}")
+    except MeshError as error:
+        return show(request, "unavailable.html", {}, error)
+    return show(request, template, {**found, **of(person, found)})
+
+
+def of(person: Person, found: Mapping[str, Any]) -> Mapping[str, object]:
+    """What a page adds: who sees it, and the command that asks the query."""
+    if "sql" not in found:
+        return {"principal": person.name}
+    words = ["mesh", "query", "run", str(found["name"])]
+    for each in found["parameters"]:
+        example = next(iter(each["examples"]), "VALUE")
+        words.append(f"--param={each['name']}={example}")
+    command = shlex.join([*words, "--as", person.name])
+    return {"principal": person.name, "command": command}
