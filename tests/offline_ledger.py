@@ -116,13 +116,19 @@ class World:
         """The warehouse after two more nights with these jobs, and something done between them."""
         path = self.folder / "tried.duckdb"
         shutil.copy(self.folder / "before.duckdb", path)
-        with Nights(path, self.warehouse, jobs, SEED) as nights:
-            for number, day in enumerate(DAYS):
-                if number and between is not None:
-                    between(nights)
-                list(nights.run(day))
-            yield nights
-        path.unlink()
+        try:
+            with Nights(path, self.warehouse, jobs, SEED) as nights:
+                # Nobody opens it again.
+                nights.connection.execute("pragma disable_checkpoint_on_shutdown")
+                for number, day in enumerate(DAYS):
+                    if number and between is not None:
+                        between(nights)
+                    list(nights.run(day))
+                yield nights
+        finally:
+            # The rows are in the file beside it.
+            for each in self.folder.glob("tried.*"):
+                each.unlink()
 
     def found(self, nights: Nights, *without: str) -> Counter[str]:
         """How many rows each set of causes explains, some rules left out, and how many none."""
@@ -130,11 +136,19 @@ class World:
         causes = [each for each in self.causes if each.name not in without]
         return found(Remembering(self._bench, causes, self._known), nights, self.ports)
 
-    def is_blocked(self, nights: Nights, name: str, day: date) -> bool:
-        """Whether a report of a day has a row that is not explained."""
+    def page(self, nights: Nights, name: str, day: date) -> Page:
+        """A report of a day, compared."""
+        return self.compared(name, day, nights.report(name, day, ALL)[1])
+
+    def before(self, name: str, day: date) -> Page:
+        """The same of the warehouse as it is."""
+        return self.compared(name, day, self.rows[name, day])
+
+    def compared(self, name: str, day: date, rows: Sequence[Any]) -> Page:
+        """Some rows as those of a report, compared."""
         (report,) = (each for each in REPORTS if each.name == name)
         ledger = Remembering(self._bench, self.causes, self._known)
-        return not page_of(ledger, nights, self.ports, report, day).verdict.is_clean
+        return ledger.page(report, day, rows, self.ports.ask(report.sql, day))
 
 
 def found(ledger: Ledger, nights: Nights, ports: DuckPorts) -> Counter[str]:

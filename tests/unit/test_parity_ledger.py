@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from company import plugin
-from mesh.errors import InvalidFile, MeshError
+from mesh.cli.migrate_rules import rules
+from mesh.errors import InvalidFile, MeshError, WrongUse
 from mesh.migrate.causes import load_causes
 from mesh.migrate.compare import bench_of
 from mesh.migrate.ledger import Ledger
 from tests.offline_ledger import DAYS, JOBS, REPORTS, SEED, DuckPorts, World, found
+from tests.repository import ROOT
 
 PLANTED = ("time-zone", "ported-number")
 OTHERS = ("late-data", "after-midnight", "rounding", "contradiction")
@@ -91,6 +96,18 @@ def test_rows_that_change_while_they_are_compared_are_told(world):
 
         with pytest.raises(MeshError, match="has changed while it was compared"):
             found(Ledger(bench, known), nights, ports)
+
+
+def test_the_rules_are_shown_with_their_sql_and_the_page_lists_each():
+    shown = json.loads(CliRunner().invoke(rules, ["--json"]).stdout)["rules"]
+    one = CliRunner().invoke(rules, ["time-zone"]).stdout
+    unknown = CliRunner().invoke(rules, ["nothing"]).exception
+
+    listed = re.findall(r"^\| `([a-z-]+)` \| the", (ROOT / "docs/migration.md").read_text(), re.M)
+    assert [each["name"] for each in shown] == listed
+    assert one.startswith("create view calls as")
+    assert isinstance(unknown, WrongUse)
+    assert "time-zone" in str(unknown)
 
 
 @pytest.mark.parametrize(
