@@ -48,6 +48,7 @@ def test_an_input_port_on_a_port_that_asks_is_a_request(with_stats: Project):
     assert desk.desk.revoke("grace", CALLS, "call-stats", "")[1] == (
         "call-stats",
         "customer-profile",
+        "reports",
     )
     assert not reads(desk.book.project, "call-stats")
 
@@ -71,11 +72,18 @@ def test_what_an_owner_gives_in_the_files_is_granted_to_the_product_that_asks_un
     assert not reads(desk.book.project, "customer-profile")
 
 
+GIVEN = "to: customer-profile, contracts: [call-center.calls]"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[call-center.calls]", "[contracts.contracts]", "does not own contracts"),
-        ("[call-center.calls]", "[call-center.cals]", "did you mean call-center.calls?"),
+        (
+            GIVEN,
+            GIVEN.replace("call-center.calls", "contracts.contracts"),
+            "does not own contracts",
+        ),
+        (GIVEN, GIVEN.replace(".calls", ".cals"), "did you mean call-center.calls?"),
         ("to: customer-profile, contracts: [call", "to: customers, contracts: [call", "customers"),
     ],
 )

@@ -183,7 +183,7 @@ def test_an_older_event_does_not_take_the_place_of_a_newer(book: Book) -> None:
 
 def test_the_impact_of_a_field_is_json_too(client) -> None:
     found = client.get("/api/v1/impact?field=billing.payer-changes.payer_id").json()
-    assert found["products"] == ["billing", "customer-profile", "key-ring"]
+    assert found["products"] == ["billing", "customer-profile", "key-ring", "reports"]
     for wrong in ("nothing", "billing.payer-changes.x", "x.y.z", ""):
         assert client.get("/api/v1/impact", params={"field": wrong}).status_code == 422
 

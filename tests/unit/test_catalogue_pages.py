@@ -139,7 +139,8 @@ def test_a_products_json_has_all_that_its_page_shows(client):
     assert fields["call_id"]["key_position"] == 1
     assert port["people"] == ["ada", "grace"]
     assert port["promises"][0]["property"] == "latency"
-    assert [each["kind"] for each in document["lineage"]["read_by"]] == ["declared", "observed"]
+    kinds = [each["kind"] for each in document["lineage"]["read_by"]]
+    assert kinds == ["declared", "declared", "observed"]
     assert len(document["history"]) == 48
     assert document["tests"][0]["rows"] == 10_000
     rules = [(each["field"] or "", each["name"]) for each in port["rules"]]

@@ -81,7 +81,7 @@ def test_the_maps_data_has_every_pair_and_its_kind():
     assert flows["contracts", "key-ring"] == "declared"
     assert {"crm", "invoicing", "telephony"} <= set(document["systems"])
     assert [each["name"] for each in document["domains"]] == [
-        "customer-service", "finance", "identity", "marketing", "network", "risk",
+        "analytics", "customer-service", "finance", "identity", "marketing", "network", "risk",
         "sales",
     ]  # fmt: skip
 

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mesh.cli.doors import content
 from mesh.cli.legacy import opened
+from mesh.cli.migrate_compare import SqlDoor
 from mesh.cli.migrate_facts import Migration
-from mesh.cli.read import get_token
-from mesh.cli.sql import TIMEOUT_S
-from mesh.contract.sql import SQL_SERVICE
 from mesh.errors import WrongUse
 from mesh.migrate.decisions import source_of
 from mesh.migrate.facade import MESH, WAREHOUSE, lay
@@ -75,10 +72,6 @@ def from_warehouse(warehouse: Nights, report: str, days: Sequence[date]) -> Rows
 
 def from_mesh(migration: Migration, report: str, days: Sequence[date]) -> Rows:
     """The rows of a report's query, by day."""
-    app, sql = migration.app, migration.query(report).sql
-    url = f"{app.address(SQL_SERVICE)}/sql"
-    token = get_token(app, migration.product.id, SQL_SERVICE)
+    sql, door = migration.query(report).sql, SqlDoor(migration.app, migration.product.id)
     for day in days:
-        body = {"sql": sql, "parameters": {"day": str(day)}}
-        found = content(url, token, {"format": "arrow"}, body, TIMEOUT_S)
-        yield day, pa.ipc.open_stream(found).read_all()
+        yield day, door.ask(sql, day).rows
