@@ -2,7 +2,7 @@
 
     GET  /ladder              every product's rung and next step
     GET  /ladder/call-center  with its evidence
-    POST /clock               {"by_s": 86400, "every_s": 840}, where a drill is allowed
+    POST /clock               {"by_s": 86400, "every_s": 840, "products": []}, in a drill
 
 Not here: the rungs (`mesh.contract.ladder`), what was seen (`evidence`).
 """
@@ -44,10 +44,11 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class Move(BaseModel):
-    """How far the clock is moved ahead, and how long each of the steps is."""
+    """How far the clock is moved ahead, in which steps, and at what one looks; at all, if empty."""
 
     by_s: float = Field(gt=0, le=LONGEST.total_seconds())
     every_s: float = Field(default=LONGEST.total_seconds(), ge=1)
+    products: list[Annotated[str, Field(pattern=ID)]] = Field(default=[], max_length=MOST_LOOKS)
 
 
 def ladder_routes(shelves: Callable[[], Shelf]) -> APIRouter:
@@ -106,7 +107,7 @@ def clock_routes(
         by, every = timedelta(seconds=move.by_s), timedelta(seconds=min(move.every_s, move.by_s))
         if math.ceil(by / every) > MOST_LOOKS:
             raise WrongUse(f"that is more than {MOST_LOOKS} looks: move in several times")
-        looks = await run_in_threadpool(observer.drill, by, every)
+        looks = await run_in_threadpool(observer.drill, by, every, move.products)
         clock = observer.clock
         return {
             "now": clock.now().isoformat(),

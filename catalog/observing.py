@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from catalog.seen import Seen
 from catalog.trying import try_port
 from mesh.contract.ladder import Trial, digest_of
 from mesh.contract.model import Contract, Product
-from mesh.errors import MeshError
+from mesh.errors import MeshError, WrongUse
 
 __all__ = ["Observer", "client_for_doors", "observing"]
 
@@ -64,32 +64,39 @@ class Observer:
 
         repeat(self.turn, lambda: EVERY_S + EVERY_PRODUCT_S * len(self.book), self.stop, tell)
 
-    def turn(self) -> None:
-        """Look at each product once, test what is due, and keep what was seen."""
+    def turn(self, only: Collection[str] = ()) -> None:
+        """Look at each product once, or *only* at some; test what is due, keep what was seen."""
         with self._turns:
             products = self.products()
             self.book.keep_only(products)
             ahead = self.clock.ahead
+            chosen = [each for name, each in products.items() if not only or name in only]
             with ThreadPoolExecutor(AT_ONCE, "looks") as pool:
-                for product, found in pool.map(self._look, products.values()):
+                for product, found in pool.map(self._look, chosen):
                     self.book.see(product, found, ahead)
                     # At once, so that no page ever has many to compute.
                     self.book.standing(product, self.clock.now())
             self._note_readers(products, ahead)
-            self._test(products.values())
-            for each in products.values():
+            self._test(chosen)
+            for each in chosen:
                 self.book.standing(each, self.clock.now())
             self._keep()
 
-    def drill(self, by: timedelta, every: timedelta) -> int:
-        """Move the clock ahead in steps, and look after each; how many looks that were."""
+    def drill(self, by: timedelta, every: timedelta, only: Collection[str] = ()) -> int:
+        """Move the clock ahead in steps, and look after each; how many looks that were.
+
+        Where it looks at some products *only*, nothing is seen of the others meanwhile. Raises
+        `WrongUse` where one of these is none.
+        """
+        if unknown := [each for each in only if each not in self.products()]:
+            raise WrongUse(f"there is no product {unknown[0]!r}: `/ladder` lists all")
         count = 0
         end = self.clock.now() + by
         self.turn()
         while (left := end - self.clock.now()) > timedelta():
             with self._turns:
                 self.clock.move(min(left, every))
-            self.turn()
+            self.turn(only)
             count += 1
         return count
 

@@ -127,6 +127,19 @@ def test_what_a_moved_clock_saw_is_not_written(company):
     assert held.seen == "4.2%"
 
 
+def test_a_drill_may_look_at_some_products_alone_and_sees_nothing_of_the_others(company, client):
+    other = "contracts"
+    both = {each: project().product(each) for each in (PRODUCT, other)}
+    company.observer.products = lambda: both
+
+    assert company.observer.drill(HOUR, timedelta(minutes=10), [PRODUCT]) == 6
+    sights = {each: len(company.observer.book.seen(each).sights) for each in both}
+    assert sights == {PRODUCT: 7, other: 1}
+    refused = post(client, "grace", by_s=60, products=["contract"])
+    assert refused.status_code == 422
+    assert "there is no product 'contract'" in refused.json()["detail"]
+
+
 def test_a_product_that_is_stopped_is_outside_from_the_next_look_on(company):
     company.observer.turn()
     company.state = "paused"
