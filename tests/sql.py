@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import httpx
 from confluent_kafka import Message
+from fastapi import FastAPI
 
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.record import encoded
@@ -23,6 +24,7 @@ from mesh.control.tokens import issue_token, make_keys, public_key
 from mesh.errors import MeshError
 from mesh.home import Home
 from mesh.ports.serve import Server
+from mesh.query.register import Register
 from mesh.sql.desk import Desk
 from mesh.sql.limits import Limits
 from mesh.sql.notes import Notes
@@ -181,8 +183,7 @@ def opened_access(
         pool = Pool(nursery, limits)
         rights = {"granted": lambda who: granted.get(who, frozenset()), "why_not": why_not}
         desk = Desk(shelf=shelf, pool=pool, may_ask=named.may_ask, note=notes.note, **rights)
-        app = sql_app(desk, public_key(home), lambda: {"state": "running", "lag": 0}, named)
-        app.include_router(query_routes(named, notes, checker(public_key(home))))
+        app = app_of(folder / "sql/queries", desk, named, notes, public_key(home))
         server = Server(app, home, "sql", host="127.0.0.1", port=0)
         server.start()
         with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
@@ -197,6 +198,15 @@ def opened_access(
                 server.stop()
                 pool.close()
                 shelf.close()
+
+
+def app_of(folder: Path, desk: Desk, named: Named, notes: Notes, key: str) -> FastAPI:
+    """The door of *desk*, with queries that are registered in *folder* beside *named* ones."""
+    register = Register(folder, named.queries.values(), named.people)
+    named = replace(named, queries=register.queries)
+    app = sql_app(desk, key, lambda: {"state": "running", "lag": 0}, named)
+    app.include_router(query_routes(named, register, notes, checker(key)))
+    return app
 
 
 def shelf_of(folder: Path, contracts: Sequence[Contract]) -> Shelf:

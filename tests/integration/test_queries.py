@@ -104,6 +104,16 @@ def test_whoever_is_limited_is_answered_the_query_and_is_refused_sql_and_rows(me
         mesh.run(*words, "--as", "wall", code=1)
 
 
+def test_a_query_is_registered_with_the_mesh_that_runs(mesh, tmp_path):
+    text = (ROOT / QUERIES / "abandoned-calls.sql").read_text()
+    path = tmp_path / "nobody-answered.sql"
+    path.write_text(text.replace("abandoned-calls", "nobody-answered"))
+    mesh.run("query", "register", str(path))
+
+    said = mesh.run("query", "run", "nobody-answered", "--param=day=2026-01-05", "--as", "ada")
+    assert "abandoned" in said
+
+
 def test_costs_and_runs_are_kept_when_the_service_is_killed(mesh):
     def runs():
         found = mesh.result("query", "show", "abandoned-calls", "--as", "ada", "--json")

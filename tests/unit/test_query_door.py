@@ -13,7 +13,7 @@ from mesh.contract.people import Person
 from mesh.sql.limits import missing
 from mesh.sql.notes import Notes
 from tests.life import wait_until
-from tests.queries import PEOPLE, SQL, named_in, put_query
+from tests.queries import PEOPLE, PER_N, SQL, named_in, put_query
 from tests.sql import EVENTS, Access, messages_of, opened_access
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"needs limits: {missing()}")
@@ -191,3 +191,46 @@ def test_what_ran_is_kept_over_a_restart_and_no_value_of_it(tmp_path):
         data = path.read_bytes()
         assert b"abracadabra" not in data, path
         assert path.suffix != ".sqlite" or (b"4711" not in data and b"select" not in data[4096:])
+
+
+def put(access: Access, text: str, who: str = "grace", name: str = "new") -> httpx.Response:
+    return access.client.put(f"/queries/{name}", content=text, headers=access.headers(who))
+
+
+def test_a_query_that_its_owner_registers_is_asked_at_once_and_after_a_restart(tmp_path):
+    text = PER_N.format(name="new", sql=SQL)
+    (tmp_path / "none").mkdir()
+    named = named_in(tmp_path / "none", {"grace": PEOPLE["grace"]})
+    with opened_access(tmp_path, named=named) as access:
+        before = refused(access, {**FIVE, "query": "new"}, "grace")
+        found = put(access, text)
+        after = post(access, {**FIVE, "query": "new"}, "grace").json()["columns"]
+    assert (before, found.json()["version"], after) == (404, "1.2.0", ["n", "orders"])
+
+    with opened_access(tmp_path, named=named) as access:
+        assert refused(access, {**FIVE, "query": "new"}, "grace") == 200
+
+
+def test_only_its_owner_registers_a_query_and_each_change_has_a_higher_version(shared):
+    text = PER_N.format(name="new", sql=SQL)
+    other = text.replace("order by n", "order by n desc")
+    shipped = PER_N.format(name="per-n", sql=SQL).replace("1.2.0", "9.0.0")
+    assert put(shared, text, "mallory").status_code == 403
+    assert put(shared, text.replace("owner: grace", "owner: ada"), "ada").status_code == 403
+    assert put(shared, text).status_code == 200
+    assert put(shared, text).status_code == 200
+    assert put(shared, other).status_code == 422
+    assert put(shared, other.replace("1.2.0", "1.10.0")).status_code == 200
+    assert put(shared, text.replace("owner: grace", "owner: ada"), "grace").status_code == 403
+    assert put(shared, shipped, "grace", "per-n").status_code == 422
+
+
+def test_what_is_no_query_is_not_registered_and_its_faults_are_told_by_line(shared):
+    text = PER_N.format(name="wrong", sql=SQL)
+    bad = put(shared, text.replace("$above", "1"), name="wrong")
+    strange = put(shared, text.replace("owner: grace", "owner: nobody"), name="wrong")
+
+    assert (bad.status_code, strange.status_code) == (422, 422)
+    assert bad.json()["detail"].startswith("wrong.sql:20: the parameter above is not used")
+    assert put(shared, text, name="..%2Fwrong").status_code in (404, 405, 422)
+    assert refused(shared, {**FIVE, "query": "wrong"}, "grace") == 404

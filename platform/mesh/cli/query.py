@@ -19,6 +19,7 @@ from mesh.cli.read import somebody
 from mesh.cli.sql import TIMEOUT_S, headers
 from mesh.contract.sql import SQL_SERVICE
 from mesh.errors import WrongUse
+from mesh.query.files import load_query
 
 __all__ = ["ask_named", "query"]
 
@@ -161,6 +162,31 @@ def together(app: App, port: str, *, principal: str | None, as_json: bool) -> No
         for each in found
     ]
     show_table(("port", "queries", "on", "last_at"), rows)
+
+
+@query.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--as", "principal", help="Who owns it [the owner that FILE names].")
+@JSON
+@click.pass_obj
+def register(app: App, file: Path, *, principal: str | None, as_json: bool) -> None:
+    r"""Register the query in FILE with the mesh that runs, or its next version.
+
+    It can be asked from then on. Those of `company/queries` need no registering.
+
+    \b
+    Example:
+      mesh query register calls-of-a-day.sql
+      mesh query register calls-of-a-day.sql --as ada --json
+    """
+    found = load_query(file, app.project.people)
+    url = f"{app.address(SQL_SERVICE)}/queries/{found.name}"
+    told = headers(app, principal or found.owner)
+    document = answer("PUT", url, headers=told, content=file.read_bytes())
+    if as_json:
+        show_json(document)
+    else:
+        click.echo(f"{found.name} {found.version} of {found.owner} is registered")
 
 
 def values_in(given: Sequence[str]) -> Mapping[str, str]:

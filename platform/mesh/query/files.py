@@ -27,7 +27,7 @@ from mesh.contract.yamlfile import MAX_BYTES, Report, YamlFile, parse_yaml
 from mesh.errors import InvalidFile
 from mesh.query.statement import check_statement
 
-__all__ = ["QUERIES", "ROW", "NamedQuery", "Parameter", "load_queries"]
+__all__ = ["QUERIES", "ROW", "NamedQuery", "Parameter", "load_queries", "load_query"]
 
 QUERIES = Path("company/queries")
 
@@ -77,7 +77,7 @@ def load_queries(
     found: dict[str, NamedQuery] = {}
     for path in sorted(folder.glob("*.sql")):
         try:
-            one = _load(path, people)
+            one = load_query(path, people)
         except InvalidFile as error:
             report.faults += error.faults
             continue
@@ -95,8 +95,8 @@ def load_queries(
     return tuple(found[name] for name in sorted(found))
 
 
-def _load(path: Path, people: Mapping[str, Person] | None) -> NamedQuery:
-    """Read one query. Raises `InvalidFile` with its faults."""
+def load_query(path: Path, people: Mapping[str, Person] | None = None) -> NamedQuery:
+    """Read one query, which one of *people* owns. Raises `InvalidFile` with its faults."""
     head, sql, first_line = _parts(path)
     # The head keeps its lines: it begins on the second one.
     file = parse_yaml(f"\n{head}".encode(), path)

@@ -1,6 +1,7 @@
 """What the SQL access point says over HTTP of named queries, and of what is used together.
 
     GET /queries           those that may be asked, and what they have cost
+    PUT /queries/NAME      registers one's own, or its next version; the body is its file
     GET /queries/NAME      one, with its text, its parameters, its result and its last runs
     GET /together/PORT     the ports that were used with this one; without a name, of every port
 
@@ -12,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.contract.types import duckdb_type
 from mesh.query.files import NamedQuery
+from mesh.query.register import Register
 from mesh.sql.notes import Notes
 from mesh.wiring.sql_named import Named
 
@@ -25,8 +28,10 @@ __all__ = ["query_routes"]
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 
 
-def query_routes(named: Named, notes: Notes, who: Callable[[str], str]) -> APIRouter:
-    """The routes over *named* and *notes*; *who* tells whom a token speaks for."""
+def query_routes(
+    named: Named, register: Register, notes: Notes, who: Callable[[str], str]
+) -> APIRouter:
+    """The routes over *named*, *register* and *notes*; *who* tells whom a token speaks for."""
     router = APIRouter()
 
     @router.get("/queries")
@@ -42,6 +47,12 @@ def query_routes(named: Named, notes: Notes, who: Callable[[str], str]) -> APIRo
         query = named.query(who(login.credentials), name)
         kept = {"cost": notes.costs().get(name), "runs": notes.runs(name)}
         return {**head_of(query), **body_of(query), **kept}
+
+    @router.put("/queries/{name}")
+    async def put_query(name: str, request: Request, login: Login) -> Mapping[str, object]:
+        """Register a query."""
+        principal, body = who(login.credentials), await request.body()
+        return head_of(await to_thread.run_sync(register.put, principal, name, body))
 
     @router.get("/together")
     def get_all_together(login: Login) -> Mapping[str, object]:

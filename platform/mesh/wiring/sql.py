@@ -22,7 +22,8 @@ from mesh.home import Home, locked
 from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
-from mesh.query.files import QUERIES, load_queries
+from mesh.query.files import QUERIES, NamedQuery, load_queries
+from mesh.query.register import Register
 from mesh.settings import Settings
 from mesh.sql.desk import Desk
 from mesh.sql.follower import Follower
@@ -61,7 +62,8 @@ def run_sql(
     """
     folder = home.folder(SQL_SERVICE)
     streamed, files = public_of(project, home)
-    named = named_of(project)
+    register = Register(folder / "queries", shipped_in(project), project.people, log)
+    named = Named(queries=register.queries, people=project.people)
     with locked(folder / "lock", "the SQL access point"):
         endpoint = find_endpoint(settings, home)
         principal = Principal(name=SQL, secret=home.secret(SQL))
@@ -77,7 +79,7 @@ def run_sql(
             desk = Desk(shelf=shelf, pool=pool, granted=grants_of(granted), why_not=missing())
             desk.may_ask, desk.note = named.may_ask, notes.note
             app = sql_app(desk, public_key(home), lambda: status_of(desk, follower), named)
-            app.include_router(query_routes(named, notes, checker(public_key(home))))
+            app.include_router(query_routes(named, register, notes, checker(public_key(home))))
             app.include_router(rewriting_routes(follower.rewriting, checker(public_key(home))))
             with serving(app, settings, home, SQL_SERVICE) as address:
                 log(f"the SQL access point listens at {address}")
@@ -95,10 +97,9 @@ def public_of(project: Project, home: Home) -> tuple[list[Contract], list[tuple[
     return [each for each in public if each.is_streamed], files
 
 
-def named_of(project: Project) -> Named:
+def shipped_in(project: Project) -> tuple[NamedQuery, ...]:
     """The named queries of a project. Raises `InvalidFile` with the faults of all."""
-    queries = load_queries(project.root / QUERIES, project.people)
-    return Named(queries={each.name: each for each in queries}, people=project.people)
+    return load_queries(project.root / QUERIES, project.people)
 
 
 def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]) -> None:

@@ -42,7 +42,8 @@ class Named:
         person = self.people.get(principal)
         return [
             each
-            for each in self.queries.values()
+            # As a list, since another may be registered meanwhile.
+            for each in [*self.queries.values()]
             if person is None or person.may_ask(each.name, each.version)
         ]
 
