@@ -1,10 +1,12 @@
 """A week of evidence about a product, as the catalogue writes it to its own topic while it looks.
 
 What a drill with a moved clock takes minutes for; here only the rest of the way is of interest.
+A walkthrough runs it as `python -m tests.week PRODUCT PORT MESSAGES`.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,3 +55,7 @@ def records(port: str, now: datetime, messages: int) -> Iterator[Mapping[str, An
         )
         yield record_of("sight", sight, rejected_now=0, is_inside=True)
         at += LOOK
+
+
+if __name__ == "__main__":
+    tell_week(Home.find(load().home_path), sys.argv[1], sys.argv[2], int(sys.argv[3]))
