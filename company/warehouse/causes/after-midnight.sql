@@ -1,6 +1,6 @@
 /*
 name: after-midnight
-place: 5
+place: 6
 whose: warehouse
 about: >-
   What is written until two in the morning counts for the day before.

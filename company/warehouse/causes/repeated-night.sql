@@ -1,6 +1,6 @@
 /*
 name: repeated-night
-place: 7
+place: 5
 whose: warehouse
 about: >-
   A night that ran again has each of its calls once more, and what was known by then.

@@ -1,6 +1,6 @@
 /*
 name: time-zone
-place: 6
+place: 7
 whose: warehouse
 about: >-
   Telephony's clock is taken for winter time of the head office, an hour ahead.
