@@ -85,6 +85,8 @@ def test_a_query_that_ships_has_an_answer_that_keeps_its_contract(mesh, query):
 
 def test_the_commands_of_the_page_say_what_there_is(mesh):
     typed(mesh, "mesh query run overdue-per-payer --param day=2026-06-01 --as katherine")
+    joined = ("--param=contract_number=C-000057174", "--param=month=2026-01-01", "--as=ada")
+    mesh.run("query", "run", "calls-of-a-contract", *joined)
 
     assert "calls-of-a-contract" in typed(mesh, "mesh query list")
     assert "contract_number" in typed(mesh, "mesh query show calls-of-a-contract")
