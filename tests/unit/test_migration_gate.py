@@ -15,8 +15,9 @@ from mesh.contract.project import load_project
 from mesh.errors import WrongUse
 from mesh.migrate.burndown import burn_down, name_of, still_needed
 from mesh.migrate.burndown_chart import FIGURES, chart_of
+from mesh.migrate.causes import load_causes
 from mesh.migrate.decisions import CUT_OVER, ROLLED_BACK, Decision, agreed, source_of
-from mesh.migrate.gate import Facts, lacking, newest
+from mesh.migrate.gate import Facts, blamed, lacking, newest
 from mesh.migrate.jobs import load_jobs, reports, upstream
 from mesh.migrate.sources import products_in
 from tests.repository import ROOT
@@ -27,6 +28,7 @@ OPEN = Facts(
     report="porting",
     last_night=LAST,
     unexplained={LAST - timedelta(days=each): 0 for each in range(NIGHTS)},
+    ours={},
     rungs={"key-ring": "certified", "call-center": "certified"},
     readers=frozenset({"linus", "ada"}),
     agreed=frozenset({"linus", "ada"}),
@@ -61,12 +63,22 @@ def test_the_gate_opens_where_nothing_is_missing():
         ({"last_night": LAST + timedelta(days=1)}, "the ledger has nothing of 2026-01-11: "),
         ({"unexplained": {}}, "--from 2026-01-06 --to 2026-01-10"),
         ({"unexplained": {**OPEN.unexplained, LAST: 3}}, "3 rows of 2026-01-10 have no cause"),
+        ({"ours": {LAST: 2}}, "2 rows of 2026-01-10 differ by a fault of the mesh"),
         ({"rungs": {"key-ring": "live"}}, "key-ring is not certified but live: "),
         ({"rungs": {"key-ring": None}}, "key-ring is not certified but unknown: "),
         ({"agreed": frozenset({"ada"})}, "linus has not agreed: `mesh migrate agree porting --as"),
         ({"readers": OPEN.readers | {"eve"}}, "eve has not agreed: "),
     ],
-    ids=["a night later", "no ledger", "no cause", "live", "unknown", "disagreed", "a new reader"],
+    ids=[
+        "a night later",
+        "no ledger",
+        "no cause",
+        "our fault",
+        "live",
+        "unknown",
+        "disagreed",
+        "new",
+    ],
 )
 def test_the_gate_says_what_is_missing(changed, said):
     (missing,) = lacking(replace(OPEN, **changed), NIGHTS)
@@ -94,8 +106,19 @@ def test_of_a_day_the_newest_comparison_with_this_query_counts_whatever_the_orde
         compared(3, 0, digest="of another text"),
     ]  # fmt: skip
 
-    assert newest(rows, "porting", "a") == {LAST: 4}
+    assert newest(rows, "porting", "a") == {LAST: compared(2, 4)}
     assert newest(rows, "porting", "of no text") == {}
+
+
+def test_a_row_that_a_fault_of_ours_explains_is_ours_with_others_too():
+    causes = [
+        {"cause": "late-data", "rows": 5},
+        {"cause": "fault-of-ours", "rows": 2},
+        {"cause": "fault-of-ours + rounding", "rows": 1},
+    ]
+    faults = {each.name for each in load_causes(plugin.warehouse.folder) if each.is_ours}
+
+    assert blamed({"causes": causes}, faults) == 3
 
 
 def test_a_report_comes_from_where_the_last_turn_has_put_it():

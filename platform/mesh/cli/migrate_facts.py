@@ -168,13 +168,18 @@ class Migration:
 
     def facts(self, report: str, decisions: Iterable[Decision], readers: frozenset[str]) -> Facts:
         """All that the gate goes by."""
+        from mesh.migrate.causes import load_causes
         from mesh.migrate.decisions import agreed
-        from mesh.migrate.gate import Facts, newest
+        from mesh.migrate.gate import Facts, blamed, newest
+        from mesh.migrate.warehouse import find_warehouse
 
+        compared = newest(self.verdicts, report, self.digest(report))
+        faults = {each.name for each in load_causes(find_warehouse().folder) if each.is_ours}
         return Facts(
             report=report,
             last_night=self.nights[1],
-            unexplained=newest(self.verdicts, report, self.digest(report)),
+            unexplained={day: each["unexplained"] for day, each in compared.items()},
+            ours={day: blamed(each, faults) for day, each in compared.items()},
             rungs={each: self.rungs.get(each) for each in self.read_by(report)},
             readers=readers,
             agreed=agreed(decisions, report, self.digest(report)),

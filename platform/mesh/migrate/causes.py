@@ -45,6 +45,11 @@ class Cause:
     views: Mapping[str, exp.Expr] = field(repr=False, compare=False)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether it blames the mesh."""
+        return self.whose == "mesh"
+
+    @property
     def variable(self) -> str:
         """The variable that tells SQL whether the cause is imitated."""
         return self.name.replace("-", "_")

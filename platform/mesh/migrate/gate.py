@@ -7,12 +7,12 @@ A function of what was seen and said. Not here: where that comes from (`mesh.cli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-__all__ = ["CERTIFIED", "Facts", "lacking", "newest"]
+__all__ = ["CERTIFIED", "Facts", "blamed", "lacking", "newest"]
 
 CERTIFIED = "certified"
 
@@ -21,26 +21,34 @@ CERTIFIED = "certified"
 class Facts:
     """All that the gate goes by.
 
-    *unexplained* has the rows without a cause of each day that was compared, *rungs* where each
-    product stands that the query reads, None where nobody knows.
+    *unexplained* has the rows without a cause of each day that was compared, *ours* those that a
+    fault of the mesh explains; *rungs* has where each product stands that the query reads, None
+    where nobody knows.
     """
 
     report: str
     last_night: date
     unexplained: Mapping[date, int]
+    ours: Mapping[date, int]
     rungs: Mapping[str, str | None]
     readers: frozenset[str]
     agreed: frozenset[str]
 
 
-def newest(rows: Iterable[Mapping[str, Any]], report: str, digest: str) -> dict[date, int]:
-    """The rows without a cause, of each day of a report by its newest comparison.
+def newest(
+    rows: Iterable[Mapping[str, Any]], report: str, digest: str
+) -> dict[date, Mapping[str, Any]]:
+    """The newest comparison of each day of a report.
 
     What was compared with another text of the query says nothing of this one.
     """
     ours = [each for each in rows if (each["report"], each["digest"]) == (report, digest)]
-    in_order = sorted(ours, key=lambda each: each["compared_at"])
-    return {each["day"]: each["unexplained"] for each in in_order}
+    return {each["day"]: each for each in sorted(ours, key=lambda each: each["compared_at"])}
+
+
+def blamed(row: Mapping[str, Any], causes: Set[str]) -> int:
+    """How many rows of a comparison one of *causes* explains, by itself or with others."""
+    return sum(each["rows"] for each in row["causes"] if causes & set(each["cause"].split(" + ")))
 
 
 def lacking(facts: Facts, nights: int) -> tuple[str, ...]:
@@ -49,7 +57,7 @@ def lacking(facts: Facts, nights: int) -> tuple[str, ...]:
 
 
 def in_the_ledger(facts: Facts, nights: int) -> Iterator[str]:
-    """The nights up to the last one that were not compared, or have rows without a cause."""
+    """The nights up to the last that were not compared, have rows without a cause, or by ours."""
     days = [facts.last_night - timedelta(days=each) for each in reversed(range(nights))]
     if missing := [each for each in days if each not in facts.unexplained]:
         yield (
@@ -59,6 +67,8 @@ def in_the_ledger(facts: Facts, nights: int) -> Iterator[str]:
     for day in days:
         if count := facts.unexplained.get(day):
             yield f"{count} rows of {day} have no cause: see `mesh migrate compare --rows`"
+        if count := facts.ours.get(day):
+            yield f"{count} rows of {day} differ by a fault of the mesh: mend it, and compare again"
 
 
 def in_products(facts: Facts) -> Iterator[str]:

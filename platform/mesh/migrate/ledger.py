@@ -142,7 +142,7 @@ def subsets(causes: Sequence[Cause]) -> Iterator[tuple[Cause, ...]]:
     """All sets of causes but the empty one, the smallest first, and those without our faults."""
     sizes = range(1, len(causes) + 1)
     every = chain.from_iterable(combinations(causes, size) for size in sizes)
-    yield from sorted(every, key=lambda some: (len(some), any(c.whose == "mesh" for c in some)))
+    yield from sorted(every, key=lambda some: (len(some), any(c.is_ours for c in some)))
 
 
 def by_key(rows: Iterable[Row], places: Sequence[int]) -> dict[Row, list[Row]]:
