@@ -127,7 +127,7 @@ def test_diff_of_a_breaking_change_fails(tmp_path):
     assert result.exit_code == 1
     assert "breaks  queue: rule queue.enum no longer allows sales" in result.output
     assert "make it 2.0.0" in result.output
-    assert result.output.endswith("it is read by ada, customer-profile, grace\n")
+    assert result.output.endswith("it is read by ada, customer-profile, grace, reports\n")
 
 
 def test_diff_prints_json_and_succeeds_without_a_break():
