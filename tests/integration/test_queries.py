@@ -42,6 +42,7 @@ MORE = "\n".join(
         "",
     ]
 )
+IN_MART = "mesh sql 'from marts.marketing.calls_per_day' --as grace"
 SHIPPED = load_queries(ROOT / QUERIES, load_people(ROOT / "company/people.yaml"))
 
 
@@ -93,6 +94,31 @@ def test_the_commands_of_the_page_say_what_there_is(mesh):
     wait_until(
         lambda: "phone_number = from_id" in typed(mesh, "mesh query together call-center.calls")
     )
+
+
+def test_a_mart_that_ships_has_what_is_fed_and_says_for_which_offsets(mesh):
+    def mart():
+        said = json.loads(typed(mesh, f"{IN_MART} --json"))
+        return sorted(said["rows"]), said["offsets"]
+
+    def whole():
+        line = "mesh query run calls-per-day --as ada --json"
+        return sorted(json.loads(typed(mesh, line))["rows"])
+
+    def told():
+        (found,) = json.loads(typed(mesh, "mesh query marts --as grace --json"))
+        return found
+
+    wait_until(lambda: told()["refreshed_at"] and not told()["is_behind"])
+    assert mart()[0] == whole()
+    before = mart()[1]["marts.calls-per-day"]
+    mesh.run("feed", "call-center", "--calls", "6400")
+    wait_until(lambda: mart()[1]["marts.calls-per-day"] != before)
+    wait_until(lambda: mesh.service("sql").get("lag") == 0 and not told()["is_behind"])
+
+    assert mart()[0] == whole()
+    assert (told()["is_part"], told()["inputs"]) == (True, ["call-center.calls"])
+    assert "calls_per_day" in typed(mesh, "mesh query marts")
 
 
 def test_whoever_is_limited_is_answered_the_query_and_is_refused_sql_and_rows(mesh):

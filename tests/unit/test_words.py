@@ -40,6 +40,8 @@ ELSEWHERE = {
             "mesh query show calls-of-a-contract",
             "mesh query run overdue-per-payer --param day=2026-06-01 --as katherine",
             "mesh query together call-center.calls",
+            "mesh query marts",
+            "mesh sql 'from marts.marketing.calls_per_day' --as grace",
         ),
         "tests/integration/test_queries.py",
     ),

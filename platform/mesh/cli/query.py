@@ -26,6 +26,7 @@ __all__ = ["ask_named", "query"]
 ASKER = click.option("--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person].")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 LIST = ("name", "version", "owner", "parameters", "answered", "mean_ms", "description")
+MARTS = ("table", "owner", "inputs", "rows", "refreshed_at", "is_behind", "took_ms", "reason")
 RUNS = ("at", "principal", "version", "outcome", "milliseconds", "cpu_ms", "rows")
 
 
@@ -187,6 +188,25 @@ def register(app: App, file: Path, *, principal: str | None, as_json: bool) -> N
         show_json(document)
     else:
         click.echo(f"{found.name} {found.version} of {found.owner} is registered")
+
+
+@query.command()
+@ASKER
+@JSON
+@click.pass_obj
+def marts(app: App, *, principal: str | None, as_json: bool) -> None:
+    r"""List the queries whose rows are kept as tables: what they read, and how fresh they are.
+
+    \b
+    Example:
+      mesh query marts
+      mesh query marts --as grace --json
+    """
+    found: Any = told(app, principal, "/marts")["marts"]
+    if as_json:
+        show_json(found)
+        return
+    show_table(MARTS, [[text_of(each[name]) for name in MARTS] for each in found])
 
 
 def values_in(given: Sequence[str]) -> Mapping[str, str]:

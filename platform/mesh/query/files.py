@@ -51,7 +51,8 @@ class Parameter:
 class NamedQuery:
     """A query that has a name. *result* is the contract of its rows, with rules and key.
 
-    *asked* is the contract of its parameters, as the columns of one row.
+    *asked* is the contract of its parameters, as the columns of one row; *mart* says when its
+    rows are made, where they are kept: `new offsets`, or a duration.
     """
 
     name: str
@@ -63,6 +64,7 @@ class NamedQuery:
     sql: str
     path: Path
     asked: Contract = field(repr=False)
+    mart: str = ""
 
 
 def load_queries(
@@ -75,7 +77,8 @@ def load_queries(
     """
     report = Report()
     found: dict[str, NamedQuery] = {}
-    for path in sorted(folder.glob("*.sql")):
+    # Others, as `NAME.keys.sql`, belong to one of them.
+    for path in sorted(each for each in folder.glob("*.sql") if "." not in each.stem):
         try:
             one = load_query(path, people)
         except InvalidFile as error:
@@ -122,6 +125,7 @@ def load_query(path: Path, people: Mapping[str, Person] | None = None) -> NamedQ
         sql=sql,
         path=path,
         asked=asked,
+        mart=root["mart"]["on"].text or root["mart"]["every"].text,
     )
 
 
@@ -156,6 +160,9 @@ def _check_head(file: YamlFile, people: Mapping[str, Person] | None, report: Rep
     if parse_version(root["version"].text) is None:
         problem = f"version {shown(root['version'].value)} has another form"
         report.fault(root["version"], problem, "write three numbers, as 1.0.0", rule=_RULE)
+    if root["mart"].is_given and root["parameters"].items:
+        remedy = "remove `mart:`, or the parameters"
+        report.fault(root["mart"], "a mart has no parameters", remedy, rule=_RULE)
     if people is not None and root["owner"].text not in people:
         report_unknown(root["owner"], "person", root["owner"].text, people, report)
 

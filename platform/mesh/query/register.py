@@ -79,6 +79,8 @@ class Register:
         owners = {each.owner for each in (query, old) if each is not None}
         if owners != {principal} or person is None or person.is_limited:
             raise Refused(f"{query.name} is of {listed(sorted(owners))}, who alone may register it")
+        if query.mart:
+            raise WrongUse("a mart is a query of the project: put its file there")
         if query.name in self._shipped:
             raise WrongUse(f"{query.name} is a query of the project: change its file there")
         if old is None or numbers(query) > numbers(old):

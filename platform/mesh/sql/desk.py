@@ -36,7 +36,8 @@ class Desk:
     """What answers are made of. *granted* tells the contracts that a principal may read.
 
     *why_not* says why nobody is answered, where the limits for workers do not exist. *may_ask*
-    raises `Refused` for what a principal may not ask; *note* is told of each that has ended.
+    raises `Refused` for what a principal may not ask; *note* is told of each that has ended;
+    *marts* are those that whoever is granted some ports may read.
     """
 
     shelf: Shelf
@@ -45,6 +46,7 @@ class Desk:
     why_not: str = ""
     may_ask: Callable[[Asked], None] = lambda _: None
     note: Callable[[Ran], None] = lambda _: None
+    marts: Callable[[frozenset[str]], Sequence[Shown]] = lambda _: ()
     cache: Cache = field(default_factory=Cache)
     counts: Counter[str] = field(default_factory=Counter)
     _had: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -155,7 +157,7 @@ class Desk:
         )
 
     def tables(self, principal: str) -> list[Mapping[str, object]]:
-        """The tables that a principal may read, with their columns."""
+        """The ports that a principal may read as tables, with their columns; not the marts."""
         return [
             {
                 "name": ".".join(name_of(each.contract)),
@@ -167,7 +169,7 @@ class Desk:
                 "offsets": each.offsets,
                 "age_s": round(time.monotonic() - each.at, 3),
             }
-            for each in self._shown(principal)
+            for each in self._shown(principal, with_marts=False)
         ]
 
     def cancel(self, principal: str, id_: str) -> bool:
@@ -189,8 +191,8 @@ class Desk:
         for each in ports:
             self.shelf.forget(each)
 
-    def _shown(self, principal: str) -> list[Shown]:
+    def _shown(self, principal: str, *, with_marts: bool = True) -> list[Shown]:
         granted = self.granted(principal)
         # Nobody who has lost a right meanwhile is taken for one who never had it.
         self._had[principal] = granted | self._had.get(principal, frozenset())
-        return self.shelf.current(granted)
+        return [*self.shelf.current(granted), *(self.marts(granted) if with_marts else ())]

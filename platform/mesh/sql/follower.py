@@ -43,6 +43,8 @@ class Follower:
         self._nexts: dict[Place, int] = {}
         self._looked_at = self._forgot_at = 0.0
         self.reason = "looking for topics"
+        # What else keeps rows of the tables, and is to be made anew with them.
+        self.make_anew: Callable[[], None] = lambda: None
         self.rewriting = Rewriting()
 
     @property
@@ -91,6 +93,7 @@ class Follower:
         """Have every table and copy made anew: in their files stands what was deleted."""
         for topic in [*self._shelf.tables]:
             self._restart(topic, "something was erased")
+        self.make_anew()
         self.rewriting.done()
 
     def close(self) -> None:

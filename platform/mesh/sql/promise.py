@@ -18,7 +18,7 @@ import numpy.ma  # noqa: F401
 from mesh.errors import WrongUse
 from mesh.product.duck import quoted
 
-__all__ = ["Broken", "Promise", "bound", "judged"]
+__all__ = ["RESULT", "Broken", "Promise", "bound", "judged"]
 
 RESULT = "_result"
 

@@ -21,6 +21,7 @@ from mesh.errors import WrongUse
 from mesh.product.duck import quoted
 from mesh.product.dump_sql import literal
 from mesh.sql.limits import Limits, confine
+from mesh.sql.part import part_of
 from mesh.sql.promise import bound, judged
 
 __all__ = ["ROWS", "Copy", "Query", "connect", "results"]
@@ -66,13 +67,15 @@ class Copy:
 class Query:
     """A question: SQL, and the values of its parameters, by place or by name.
 
-    One that has a name has a *promise*, by which its answer is judged.
+    One that has a name has a *promise*, by which its answer is judged; of a mart's, a *part* says
+    which of its rows are wanted.
     """
 
     sql: str
     parameters: Sequence[object] | dict[str, object] = ()
     is_plan: bool = False
     promise: Mapping[str, Any] | None = None
+    part: Mapping[str, Any] | None = None
 
 
 def connect(copies: Sequence[Copy], limits: Limits) -> duckdb.DuckDBPyConnection:
@@ -122,9 +125,13 @@ def results(
     Raises `WrongUse` for what is not one query; whatever it changed in memory is gone afterwards.
     """
     sql = only_query(connection, query.sql) if limits.has("statements") else query.sql
-    connection.execute("begin transaction read only" if limits.has("statements") else "begin")
+    # A part is computed from fewer rows: views of this connection's own are replaced for it.
+    is_reading = limits.has("statements") and query.part is None
+    connection.execute("begin transaction read only" if is_reading else "begin")
     try:
-        if query.promise is not None and isinstance(query.parameters, dict):
+        if query.part is not None and query.promise is not None:
+            found = part_of(connection, sql, query.promise, query.part)
+        elif query.promise is not None and isinstance(query.parameters, dict):
             values = bound(connection, query.promise, query.parameters)
             found = judged(connection, sql, values, query.promise)
         else:

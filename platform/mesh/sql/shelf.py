@@ -23,7 +23,7 @@ from mesh.product.rows import RowReader
 from mesh.sql.session import Copy
 from mesh.sql.table import Table
 
-__all__ = ["Shelf", "Shown", "name_of"]
+__all__ = ["Shelf", "Shown", "copy_of", "name_of"]
 
 # A copy is made no more often than this, and is new enough for so long.
 EVERY_S = 0.5
@@ -38,7 +38,8 @@ MEMORY = "400MB"
 class Shown:
     """A copy of a port, and the offsets that come after its rows.
 
-    Of a port that is published by day, it is each day's generation.
+    Of a port that is published by day, it is each day's generation. In one *era* of an event
+    port rows only come.
     """
 
     contract: Contract
@@ -46,6 +47,7 @@ class Shown:
     offsets: Mapping[str, int]
     changes: int
     at: float
+    era: object = None
 
 
 class Shelf:
@@ -114,6 +116,11 @@ class Shelf:
             tables = [self._shown[each][-1] for each in wanted if each in self._shown]
         return sorted([*tables, *filter(None, files)], key=lambda each: each.contract.id)
 
+    def standing(self, ids: Iterable[str]) -> Mapping[str, tuple[object, int]]:
+        """What tells whether the rows of ports are other than they were, of those there are."""
+        found = {each.contract.id: (each.era, each.changes) for each in [*self.tables.values()]}
+        return {each: found[each] for each in ids if each in found}
+
     def _are_new(self, wanted: Iterable[str], asked_at: float) -> bool:
         """Whether each copy has all that came until half a second before it was asked for."""
         tables = {each.contract.id: each for each in [*self.tables.values()]}
@@ -172,7 +179,14 @@ class Shelf:
             raise StorageError(f"{path} cannot be written: {error.strerror}") from error
         copy = copy_of(contract, self._generation, path)
         offsets = {str(partition): next_ for partition, next_ in sorted(table.offsets.items())}
-        return Shown(contract=contract, copy=copy, offsets=offsets, changes=table.changes, at=at)
+        return Shown(
+            contract=contract,
+            copy=copy,
+            offsets=offsets,
+            changes=table.changes,
+            at=at,
+            era=table.era,
+        )
 
     def close(self) -> None:
         """Close every table."""

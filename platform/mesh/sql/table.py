@@ -50,6 +50,8 @@ class Table:
         self._columns = columns_of("input" if contract.kind == "event" else "main", contract)
         # Counts what was done to the rows, so that a copy knows whether it is still the newest.
         self.changes = 0
+        # Another one where rows went without having been replaced: what came since is not all then.
+        self.era = object()
         self.offsets: dict[int, int] = {}
         self._open()
 
@@ -119,6 +121,8 @@ class Table:
             last = rows if is_state else rows.slice(0, 0)
             put_batch(self._connection, self.contract, rows=last, tombstones=tombstones)
             self._connection.execute(f"delete from {self._rows} t using _last k where {same}")
+            if not is_state:
+                self.era = object()
             is_last = f"where not exists (from _last k where {same} and k.{CAUSE} > t.{CAUSE})"
         self._connection.register("_arrived", rows)
         try:
@@ -146,7 +150,9 @@ class Table:
             ).fetchall()
         except duckdb.Error as error:
             raise batch_error(self.path, error) from error
-        self.changes += bool(found[0][0])
+        if found[0][0]:
+            self.changes += 1
+            self.era = object()
 
     def checkpoint(self) -> None:
         """Have all of it in its file, so that the file can be copied."""

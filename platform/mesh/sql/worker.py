@@ -63,6 +63,7 @@ def answer(
         parameters=asked["parameters"],
         is_plan=asked["is_plan"],
         promise=asked.get("promise"),
+        part=asked.get("part"),
     )
     allow_cpu(limits)
     left, rows, before = limits.result_bytes, [0], cpu_s()

@@ -37,6 +37,7 @@ from mesh.wiring.query_door import query_routes
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.speaking import principal_of
 from mesh.wiring.sql_door import LONGEST_SQL, sql_routes
+from mesh.wiring.sql_marts import mart_routes, marts_at, marts_of, refreshing
 from mesh.wiring.sql_named import NOTHING, Named
 
 __all__ = ["grants_of", "run_sql", "sql_app"]
@@ -62,11 +63,12 @@ def run_sql(
     """
     folder = home.folder(SQL_SERVICE)
     streamed, files = public_of(project, home)
-    register = Register(folder / "queries", shipped_in(project), project.people, log)
+    plans = marts_of(shipped := shipped_in(project), project.people, streamed)
+    register = Register(folder / "queries", shipped, project.people, log)
     named = Named(queries=register.queries, people=project.people)
+    principal = Principal(name=SQL, secret=home.secret(SQL))
     with locked(folder / "lock", "the SQL access point"):
         endpoint = find_endpoint(settings, home)
-        principal = Principal(name=SQL, secret=home.secret(SQL))
         with (
             Registry(endpoint) as registry,
             Nursery(ZYGOTE) as nursery,
@@ -79,14 +81,12 @@ def run_sql(
             desk = Desk(shelf=shelf, pool=pool, granted=grants_of(granted), why_not=missing())
             desk.may_ask, desk.note = named.may_ask, notes.note
             app = sql_app(desk, public_key(home), lambda: status_of(desk, follower), named)
-            app.include_router(query_routes(named, register, notes, checker(public_key(home))))
-            app.include_router(rewriting_routes(follower.rewriting, checker(public_key(home))))
-            with serving(app, settings, home, SQL_SERVICE) as address:
-                log(f"the SQL access point listens at {address}")
-                if desk.why_not:
-                    log(f"SQL is not answered here: {desk.why_not}")
-                looking = (desk, stop, log)
-                threading.Thread(target=look_at_rights, args=looking, daemon=True).start()
+            who, marts = checker(public_key(home)), marts_at(folder, plans, desk, follower)
+            app.include_router(query_routes(named, register, notes, who))
+            app.include_router(mart_routes(marts, desk.granted, who))
+            app.include_router(rewriting_routes(follower.rewriting, who))
+            with refreshing(marts, log), serving(app, settings, home, SQL_SERVICE) as address:
+                begin_looking(desk, address, stop, log)
                 follower.run(stop)
 
 
@@ -100,6 +100,16 @@ def public_of(project: Project, home: Home) -> tuple[list[Contract], list[tuple[
 def shipped_in(project: Project) -> tuple[NamedQuery, ...]:
     """The named queries of a project. Raises `InvalidFile` with the faults of all."""
     return load_queries(project.root / QUERIES, project.people)
+
+
+def begin_looking(
+    desk: Desk, address: str, stop: threading.Event, log: Callable[[str], None]
+) -> None:
+    """Say where SQL is answered, or why not, and look at rights from now on."""
+    log(f"the SQL access point listens at {address}")
+    if desk.why_not:
+        log(f"SQL is not answered here: {desk.why_not}")
+    threading.Thread(target=look_at_rights, args=(desk, stop, log), daemon=True).start()
 
 
 def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]) -> None:

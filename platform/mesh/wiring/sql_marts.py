@@ -1,0 +1,167 @@
+"""Marts at the SQL access point: made from the named queries that say so, and told over HTTP.
+
+    GET /marts    those that one may read, with their inputs, offsets and freshness
+
+A mart's SQL is held to what that of a state port is: it is a function of the data alone. Not
+here: refreshing (`mesh.sql.marts`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+from fastapi import APIRouter, Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from mesh.contract.custom import duration_ms
+from mesh.contract.faults import Fault
+from mesh.contract.model import Contract
+from mesh.contract.names import listed
+from mesh.contract.people import Person
+from mesh.contract.types import duckdb_columns
+from mesh.errors import InvalidFile
+from mesh.product.duck import quoted
+from mesh.product.event_lint import base_tables, clock_faults, parse
+from mesh.product.state_needs import read_needs
+from mesh.product.state_query import (
+    CHANGED,
+    column_faults,
+    fault,
+    limit_faults,
+    make_inputs,
+    plan_faults,
+    read_keys,
+)
+from mesh.query.files import NamedQuery
+from mesh.sql.desk import Desk
+from mesh.sql.follower import Follower
+from mesh.sql.mart import Mart
+from mesh.sql.marts import Marts
+from mesh.sql.shelf import name_of
+from mesh.wiring.sql_named import promise_of
+
+__all__ = ["mart_routes", "marts_at", "marts_of", "refreshing"]
+
+Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
+WAIT_S = 60.0
+
+
+def marts_of(
+    queries: Iterable[NamedQuery], people: Mapping[str, Person], contracts: Iterable[Contract]
+) -> list[Mart]:
+    """The marts among the queries, over ports that are topics.
+
+    Raises `InvalidFile` with the faults of all.
+    """
+    known = list(contracts)
+    faults: list[Fault] = []
+    found = []
+    for query in queries:
+        if query.mart:
+            try:
+                found.append(mart_of(query, people[query.owner].domain, known))
+            except InvalidFile as error:
+                faults += error.faults
+    if faults:
+        raise InvalidFile(faults)
+    return found
+
+
+def mart_of(query: NamedQuery, domain: str, known: Iterable[Contract]) -> Mart:
+    """The mart of a query, its SQL judged. Raises `InvalidFile` with its faults."""
+    # Takes a tenth of a second, and not every company has marts.
+    from mesh.sql.together import used_in
+
+    contracts = {each.id: each for each in known}
+    ports = used_in(query.sql, contracts.values()).ports
+    inputs = {"_".join(name_of(each)[1:]): each for each in map(contracts.__getitem__, ports)}
+    id_ = f"marts.{query.name}"
+    contract = replace(
+        query.result, id=id_, topic=id_, domain="marts", product=domain, path=query.path
+    )
+    tree = parse(query.sql)
+    problems = [*clock_faults(tree), *limit_faults(tree)]
+    if not inputs:
+        problems.append("it reads no port that is a topic")
+    keys_path = query.path.with_suffix(".keys.sql")
+    with closing(opened(inputs)) as connection:
+        problems += plan_faults(connection, query.sql) if not problems else []
+        problems += column_faults(connection, query.sql, contract) if not problems else []
+        if problems:
+            raise InvalidFile([fault(query.path, each) for each in sorted({*problems})])
+        keys = read_keys(connection, keys_path, contract) if keys_path.exists() else ""
+        needs = read_needs(connection, query.path.with_suffix(".needs.sql"), contract, inputs)
+    if keys and (missed := missed_by(keys, inputs)):
+        problem = f"it does not look at {listed(missed)}"
+        raise InvalidFile([fault(keys_path, problem, "list the keys that new rows of it touch")])
+    return Mart(
+        contract=contract,
+        owner=query.owner,
+        sql=query.sql,
+        promise=promise_of(query),
+        inputs=inputs,
+        keys_sql=keys,
+        needs=needs if keys else None,
+        every_s=(duration_ms(query.mart) or 0) / 1000,
+    )
+
+
+def missed_by(keys_sql: str, inputs: Mapping[str, Contract]) -> list[str]:
+    """What changed in event ports, and a keys file does not read."""
+    read = set(base_tables(parse(keys_sql)))
+    wanted = {CHANGED + name for name, each in inputs.items() if each.kind == "event"}
+    return sorted(wanted - read)
+
+
+def opened(inputs: Mapping[str, Contract]) -> duckdb.DuckDBPyConnection:
+    """A database with empty tables of *inputs*, by the names that they have in SQL."""
+    connection = duckdb.connect()
+    make_inputs(connection, inputs)
+    for contract in inputs.values():
+        domain, product, port = map(quoted, name_of(contract))
+        connection.execute(f"attach if not exists ':memory:' as {domain}")
+        connection.execute(f"create schema if not exists {domain}.{product}")
+        columns = ", ".join(f"{quoted(name)} {type_}" for name, type_ in duckdb_columns(contract))
+        connection.execute(f"create table {domain}.{product}.{port} ({columns})")
+    connection.execute("set enable_external_access = false")
+    return connection
+
+
+def marts_at(folder: Path, plans: Iterable[Mart], desk: Desk, follower: Follower) -> Marts:
+    """Marts that *desk* answers from, and that are made anew with the tables of *follower*."""
+    marts = Marts(folder, plans, shelf=desk.shelf, pool=desk.pool, granted=desk.granted)
+    desk.marts, follower.make_anew = marts.shown, marts.make_anew
+    return marts
+
+
+@contextmanager
+def refreshing(marts: Marts, say: Callable[[str], None]) -> Iterator[None]:
+    """Have marts refreshed for the time of a block."""
+    stop = threading.Event()
+    thread = threading.Thread(target=marts.run, args=(stop, say), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(WAIT_S)
+
+
+def mart_routes(
+    marts: Marts, granted: Callable[[str], frozenset[str]], who: Callable[[str], str]
+) -> APIRouter:
+    """The routes over *marts*; *who* tells whom a token speaks for."""
+    router = APIRouter()
+
+    @router.get("/marts")
+    def get_marts(login: Login) -> Mapping[str, object]:
+        """The marts that may be read."""
+        return {"marts": marts.told(granted(who(login.credentials)))}
+
+    return router

@@ -1,0 +1,234 @@
+"""Marts: what is made of new rows alone is what the whole query would say, for whoever may see."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mesh.errors import InvalidFile
+from mesh.query.files import load_queries
+from mesh.sql import marts as marts_module
+from mesh.sql import shelf as shelf_module
+from mesh.sql.limits import missing
+from mesh.wiring.sql_marts import marts_of
+from tests.life import wait_until
+from tests.marts import KEYS, NEEDS, SQL, opened_marts, put_mart
+from tests.queries import PEOPLE
+from tests.sql import EVENTS, SECRETS, messages_of
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"needs limits: {missing()}")
+
+MART = "select n, orders from marts.sales.per_n order by n"
+# Key and number of an order; None deletes all that came before of that key.
+said = st.lists(
+    st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 5)), min_size=1, max_size=8
+)
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch):
+    monkeypatch.setattr(marts_module, "LEAST_REST_S", 0.0)
+    monkeypatch.setattr(marts_module, "REST", 0)
+    monkeypatch.setattr(shelf_module, "EVERY_S", 0.0)
+
+
+class Fed:
+    """An access point that is told orders, one batch after the other."""
+
+    def __init__(self, access, marts):
+        self.access, self.marts, self.next = access, marts, 0
+        self.rows = []
+
+    def put(self, batch):
+        """Take a batch in, and refresh."""
+        self.access.put.put(messages_of(batch, first=self.next))
+        self.next += 2 * len(batch)
+        table = self.access.desk.shelf.tables[EVENTS.topic]
+        wait_until(lambda: table.offsets.get(0, 0) == self.next - 1)
+        for key, n in batch:
+            self.rows = [each for each in self.rows if n is not None or each[0] != key]
+            self.rows += [(key, n)] if n is not None else []
+        # A copy is as new as half a second, so a look may have found one of before.
+        wait_until(self.is_refreshed)
+
+    def is_refreshed(self):
+        assert self.marts.step() == []
+        return not any(each["is_behind"] for each in self.told())
+
+    def told(self):
+        return self.marts.told(frozenset({EVENTS.id, SECRETS.id}))
+
+    def mart(self, name="per_n"):
+        return self.access.rows(MART.replace("per_n", name))
+
+    @property
+    def expected(self):
+        counts = Counter(n for _, n in self.rows if n > 1)
+        return sorted([n, count] for n, count in counts.items() if count < 4)
+
+
+@pytest.fixture
+def fed(tmp_path):
+    put_mart(tmp_path / "queries", keys=KEYS, needs=NEEDS)
+    with opened_marts(tmp_path) as (access, marts):
+        yield Fed(access, marts)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(batches=st.lists(said, min_size=1, max_size=4))
+def test_what_is_made_of_new_rows_is_what_the_whole_query_says(tmp_path_factory, batches):
+    folder = tmp_path_factory.mktemp("marts")
+    put_mart(folder / "queries")
+    put_mart(folder / "queries", "by-keys", keys=KEYS)
+    put_mart(folder / "queries", "by-needs", keys=KEYS, needs=NEEDS)
+    with opened_marts(folder) as (access, marts):
+        fed = Fed(access, marts)
+        for batch in batches:
+            fed.put(batch)
+            for name in ("per_n", "by_keys", "by_needs"):
+                assert fed.mart(name) == fed.expected, name
+
+
+def test_new_rows_alone_are_computed_until_something_goes(fed):
+    found = []
+    for batch in ([("a", 2), ("b", 2)], [("c", 3), ("d", 2)], [("a", None)], [("e", 3)]):
+        fed.put(batch)
+        found.append((fed.mart(), fed.told()[0]["is_part"]))
+
+    assert found == [
+        ([[2, 2]], False),
+        ([[2, 3], [3, 1]], True),
+        ([[2, 2], [3, 1]], False),
+        ([[2, 2], [3, 2]], True),
+    ]
+
+
+def test_an_answer_says_for_which_offsets_of_its_inputs_a_mart_is_true(fed):
+    fed.put([("a", 2), ("b", 2)])
+    found = fed.access.ask(MART, "ada").json()["offsets"]
+
+    assert found["marts.per-n"] == {f"{EVENTS.topic}[0]": 3}
+
+
+def test_a_mart_is_seen_by_whoever_may_read_all_that_it_reads(fed):
+    fed.put([("a", 2)])
+    seen = {who: fed.access.ask(MART, who).status_code for who in ("ada", "grace", "mallory")}
+    told = [
+        [each["table"] for each in fed.marts.told(frozenset({id_}))]
+        for id_ in (EVENTS.id, SECRETS.id)
+    ]
+
+    assert seen == {"ada": 200, "grace": 200, "mallory": 422}
+    assert told == [["marts.sales.per_n"], []]
+
+
+def test_a_mart_is_dropped_once_its_owner_may_not_read_what_it_reads(fed, tmp_path):
+    fed.put([("a", 2)])
+    fed.access.granted["grace"] = frozenset({SECRETS.id})
+
+    assert fed.access.ask(MART, "ada").status_code == 422
+    assert [reason for _, reason in fed.marts.step()] == ["grace may not read all of shop.orders"]
+    assert [*(tmp_path / "sql" / "marts").rglob("*.duckdb")] == []
+
+
+def test_a_mart_is_there_again_after_a_restart_and_made_anew_for_another_query(tmp_path):
+    put_mart(tmp_path / "queries")
+    with opened_marts(tmp_path) as (access, marts):
+        fed = Fed(access, marts)
+        fed.put([("a", 2), ("b", 3)])
+    with opened_marts(tmp_path) as (access, marts):
+        before = Fed(access, marts).mart()
+    put_mart(tmp_path / "queries", sql=SQL.replace("n > 1", "n > 2"))
+    with opened_marts(tmp_path) as (access, marts):
+        unknown = access.ask(MART).status_code
+        fed = Fed(access, marts)
+        wait_until(fed.is_refreshed)
+        after = fed.mart()
+
+    assert (before, unknown, after) == ([[2, 1], [3, 1]], 422, [[3, 1]])
+
+
+def test_an_erasure_has_no_file_with_rows_of_before(fed, tmp_path):
+    folder = tmp_path / "sql" / "marts"
+    fed.put([("a", 2)])
+    before = set(folder.rglob("*.duckdb"))
+    fed.marts.make_anew()
+    between = set(folder.rglob("*.duckdb"))
+    wait_until(fed.is_refreshed)
+
+    assert (len(before), between, fed.mart()) == (2, set(), [[2, 1]])
+
+
+def test_what_was_computed_before_an_erasure_is_not_kept_after_it(fed, monkeypatch):
+    asked = fed.marts._asked
+
+    def erased_meanwhile(*given):
+        found = asked(*given)
+        monkeypatch.undo()
+        fed.marts.make_anew()
+        return found
+
+    monkeypatch.setattr(fed.marts, "_asked", erased_meanwhile)
+    fed.access.put.put(messages_of([("a", 2)]))
+    wait_until(lambda: fed.access.desk.shelf.tables[EVENTS.topic].changes)
+    fed.marts.step()
+
+    assert fed.told()[0]["refreshed_at"] is None
+
+
+def test_a_mart_on_a_schedule_waits_for_it(tmp_path):
+    put_mart(tmp_path / "queries", when="every: PT10H")
+    with opened_marts(tmp_path) as (access, marts):
+        fed = Fed(access, marts)
+        fed.put([("a", 2)])
+        access.put.put(messages_of([("b", 2)], first=10))
+        wait_until(lambda: fed.told()[0]["is_behind"])
+        marts.step()
+
+        assert fed.mart() == [[2, 1]]
+        assert fed.told()[0]["every_s"] == 36_000
+
+
+def test_a_result_that_breaks_its_contract_is_not_kept_and_says_why(fed):
+    fed.put([("a", 2)])
+    fed.access.put.put(messages_of([("b", 99)], first=10))
+    reasons = wait_until(fed.marts.step)
+
+    assert "n.maximum" in reasons[0][1]
+    assert fed.mart() == [[2, 1]]
+    assert "n.maximum" in fed.told()[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "keys", "words"),
+    [
+        (SQL.replace("n > 1", '"at" < now()'), "", "now"),
+        (f"{SQL} limit 3", "", "LIMIT"),
+        (SQL.replace("count(*)", "first(n)"), "", "ORDER BY"),
+        (SQL.replace("shop.orders", "shop.ordres"), "", "no port"),
+        (SQL.replace("as orders", "as found").replace("orders <", "found <"), "", "no orders"),
+        (SQL, "select 5::bigint as n", "changed_shop_orders"),
+        (SQL, "select id from changed_shop_orders", "the key of"),
+    ],
+)
+def test_sql_that_is_no_function_of_its_ports_is_no_mart(tmp_path, sql, keys, words):
+    put_mart(tmp_path / "queries", sql=sql, keys=keys)
+    queries = load_queries(tmp_path / "queries", PEOPLE)
+
+    with pytest.raises(InvalidFile, match=words):
+        marts_of(queries, PEOPLE, [EVENTS, SECRETS])
+
+
+def test_a_mart_has_no_parameters(tmp_path):
+    put_mart(tmp_path / "queries", sql=SQL.replace("> 1", "> $a"))
+    path = tmp_path / "queries" / "per-n.sql"
+    head = "parameters:\n  - {name: a, logicalType: integer}\nresult:"
+    path.write_text(path.read_text().replace("result:", head))
+
+    with pytest.raises(InvalidFile, match="a mart has no parameters"):
+        load_queries(tmp_path / "queries", PEOPLE)
