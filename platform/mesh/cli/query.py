@@ -15,13 +15,13 @@ import click
 from mesh.cli.app import App
 from mesh.cli.doors import answer, form_for, receive
 from mesh.cli.output import show_json, show_table
+from mesh.cli.query_asked import ask_named, request_of, told, values_in
 from mesh.cli.read import somebody
-from mesh.cli.sql import TIMEOUT_S, headers
+from mesh.cli.sql import headers
 from mesh.contract.sql import SQL_SERVICE
-from mesh.errors import WrongUse
 from mesh.query.files import load_query
 
-__all__ = ["ask_named", "query"]
+__all__ = ["query"]
 
 ASKER = click.option("--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person].")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -182,8 +182,8 @@ def register(app: App, file: Path, *, principal: str | None, as_json: bool) -> N
     """
     found = load_query(file, app.project.people)
     url = f"{app.address(SQL_SERVICE)}/queries/{found.name}"
-    told = headers(app, principal or found.owner)
-    document = answer("PUT", url, headers=told, content=file.read_bytes())
+    sent = headers(app, principal or found.owner)
+    document = answer("PUT", url, headers=sent, content=file.read_bytes())
     if as_json:
         show_json(document)
     else:
@@ -207,42 +207,6 @@ def marts(app: App, *, principal: str | None, as_json: bool) -> None:
         show_json(found)
         return
     show_table(MARTS, [[text_of(each[name]) for name in MARTS] for each in found])
-
-
-def values_in(given: Sequence[str]) -> Mapping[str, str]:
-    """The values of parameters. Raises `WrongUse` for what has no name, or one twice."""
-    values: dict[str, str] = {}
-    for each in given:
-        name, sign, value = each.partition("=")
-        if not sign or not name or name in values:
-            raise WrongUse(f"--param {each}: say each as name=value, and once")
-        values[name] = value
-    return values
-
-
-def ask_named(
-    app: App, name: str, values: Mapping[str, object], principal: str
-) -> Mapping[str, Any]:
-    """Columns, rows and offsets of a named query's answer."""
-    request = request_of(app, name, values, principal)
-    return answer("POST", f"{app.address(SQL_SERVICE)}/sql", params={"format": "json"}, **request)
-
-
-def request_of(
-    app: App, name: str, values: Mapping[str, object], principal: str
-) -> dict[str, object]:
-    """A named query as it is sent: never its text."""
-    return {
-        "headers": headers(app, principal),
-        "json": {"query": name, "parameters": values},
-        "timeout": TIMEOUT_S,
-    }
-
-
-def told(app: App, principal: str | None, path: str) -> Mapping[str, object]:
-    """What the service says of queries."""
-    who = principal or somebody(app)
-    return answer("GET", f"{app.address(SQL_SERVICE)}{path}", headers=headers(app, who))
 
 
 def line_of(found: Mapping[str, Any]) -> Mapping[str, object]:
