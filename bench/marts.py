@@ -57,7 +57,7 @@ def main() -> None:
     project = load_project(ROOT)
     contract = project.contract(PORT)
     queries = [each for each in load_queries(ROOT / QUERIES, project.people) if each.mart]
-    (mart,) = marts_of(queries, project.people, [contract])
+    (mart,) = marts_of(queries, project.people, [contract], print)
     with tempfile.TemporaryDirectory() as name:
         path, folder = Path(name) / "calls.duckdb", Path(name)
         with duckdb.connect(str(path)) as connection:

@@ -58,7 +58,7 @@ def put_mart(
 @contextmanager
 def opened_marts(folder: Path) -> Iterator[tuple[Access, Marts]]:
     """An access point with the marts in *folder*, each of which is refreshed by hand."""
-    plans = marts_of(load_queries(folder / "queries", PEOPLE), PEOPLE, [EVENTS, SECRETS])
+    plans = marts_of(load_queries(folder / "queries", PEOPLE), PEOPLE, [EVENTS, SECRETS], print)
     with opened_access(folder) as access:
         shelf, pool = access.desk.shelf, access.desk.pool
         marts = Marts(folder / "sql", plans, shelf=shelf, pool=pool, granted=access.desk.granted)

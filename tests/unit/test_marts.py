@@ -216,12 +216,20 @@ def test_a_result_that_breaks_its_contract_is_not_kept_and_says_why(fed):
         (SQL, "select id from changed_shop_orders", "the key of"),
     ],
 )
-def test_sql_that_is_no_function_of_its_ports_is_no_mart(tmp_path, sql, keys, words):
+def test_sql_that_is_no_function_of_its_ports_is_no_mart_and_stops_no_other(
+    tmp_path, sql, keys, words
+):
     put_mart(tmp_path / "queries", sql=sql, keys=keys)
+    put_mart(tmp_path / "queries", "another", SQL)
     queries = load_queries(tmp_path / "queries", PEOPLE)
+    said: list[str] = []
 
-    with pytest.raises(InvalidFile, match=words):
-        marts_of(queries, PEOPLE, [EVENTS, SECRETS])
+    (found,) = marts_of(queries, PEOPLE, [EVENTS, SECRETS], said.append)
+
+    assert found.promise.name == "another"
+    (reason,) = said
+    assert "is not kept as a mart: " in reason
+    assert words in reason
 
 
 def test_a_mart_has_no_parameters(tmp_path):

@@ -63,7 +63,7 @@ def run_sql(
     """
     folder = home.folder(SQL_SERVICE)
     streamed, files = public_of(project, home)
-    plans = marts_of(shipped := shipped_in(project), project.people, streamed)
+    plans = marts_of(shipped := shipped_in(project), project.people, streamed, log)
     register = Register(folder / "queries", shipped, project.people, log)
     named = Named(queries=register.queries, people=project.people)
     principal = Principal(name=SQL, secret=home.secret(SQL))

@@ -20,7 +20,6 @@ from fastapi import APIRouter, Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.contract.custom import duration_ms
-from mesh.contract.faults import Fault
 from mesh.contract.model import Contract
 from mesh.contract.names import listed
 from mesh.contract.people import Person
@@ -53,23 +52,24 @@ WAIT_S = 60.0
 
 
 def marts_of(
-    queries: Iterable[NamedQuery], people: Mapping[str, Person], contracts: Iterable[Contract]
+    queries: Iterable[NamedQuery],
+    people: Mapping[str, Person],
+    contracts: Iterable[Contract],
+    say: Callable[[str], None],
 ) -> list[Mart]:
     """The marts among the queries, over ports that are topics.
 
-    Raises `InvalidFile` with the faults of all.
+    *say* is told of one that cannot be: a port that it reads may be there another day, and all
+    else is answered meanwhile.
     """
     known = list(contracts)
-    faults: list[Fault] = []
     found = []
     for query in queries:
         if query.mart:
             try:
                 found.append(mart_of(query, people[query.owner].domain, known))
             except InvalidFile as error:
-                faults += error.faults
-    if faults:
-        raise InvalidFile(faults)
+                say(f"{query.name} is not kept as a mart: {error}")
     return found
 
 
