@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
 import threading
@@ -91,8 +92,8 @@ def test_a_demo_that_fails_half_way_says_so_and_leaves_nothing(mesh: Mesh, tmp_p
     root = tmp_path / "project"
     for name in ("products", "company"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    people = root / "company" / "people.yaml"
-    people.write_text(people.read_text().replace("name: ada", "name: adam"))
+    for path in (root / "company" / "people.yaml", *(root / "company" / "queries").glob("*.sql")):
+        path.write_text(re.sub(r"(name|owner): ada$", r"\1: adam", path.read_text(), flags=re.M))
     done = mesh.result("demo", MESH_PROJECT=str(root))
 
     assert done.returncode == 1

@@ -85,7 +85,8 @@ def next_steps(project: Project, created: Created) -> Mapping[str, str]:
             who = owners[0] if owners else contract.product
             command = f"mesh access grant {contract.id} --to {id_} --as {who}"
             steps[command] = f"the word of {', '.join(owners) or contract.product}"
-    steps[f"mesh read {id_} --as {id_}"] = "its rows"
+    # By its whole name: another product may have a port that is called so.
+    steps[f"mesh read {id_}.{id_} --as {id_}"] = "its rows"
     return steps
 
 
