@@ -20,9 +20,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
+from mesh.backbone.closing import Closing
 from mesh.errors import MeshError
 
 __all__ = ["ForkServer", "serve"]
@@ -33,7 +33,7 @@ PR_SET_PDEATHSIG = 1
 BIRTH_S = 30.0
 
 
-class ForkServer:
+class ForkServer(Closing):
     """Keeps the program that *module* runs, in *environment*; from any thread.
 
     What the program imports may start threads, of which a fork would have none: so libraries are
@@ -50,17 +50,6 @@ class ForkServer:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-
-    def __enter__(self) -> ForkServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def start(self) -> None:
         """Start the program, where it does not run; it imports while we do other things."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import TracebackType
 
 import httpx
 
+from mesh.backbone.closing import Closing
 from mesh.backbone.endpoint import Endpoint
 from mesh.errors import BackboneError, Refused, SchemaIncompatible, Unreachable
 
@@ -22,7 +22,7 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 COMPATIBILITY = "FULL_TRANSITIVE"
 
 
-class Registry:
+class Registry(Closing):
     """One registry. Schemas by id never change, so they are kept once seen."""
 
     def __init__(self, endpoint: Endpoint, timeout_s: float = 10.0) -> None:
@@ -36,17 +36,6 @@ class Registry:
             trust_env=False,
         )
         self._schemas: dict[int, Schema] = {}
-
-    def __enter__(self) -> Registry:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,9 +16,9 @@ import subprocess
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from mesh.backbone.closing import Closing
 from mesh.backbone.jvm import Program, java_command
 from mesh.backbone.process import last_lines, stop
 from mesh.errors import MeshError, SettingsError, Unreachable
@@ -63,7 +63,7 @@ appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
 
 
-class Spark:
+class Spark(Closing):
     """One process of Spark, whose files are in *folder*. Raises `SettingsError` without pyspark."""
 
     def __init__(self, folder: Path) -> None:
@@ -94,17 +94,6 @@ class Spark:
         if self._gateway is not None:
             self._gateway.close()
         stop(self._process, timeout_s=10)
-
-    def __enter__(self) -> Spark:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _run(self, action: Any) -> None:
         """Do *action*; an error of Java becomes one of our tree."""

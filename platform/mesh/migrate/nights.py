@@ -17,11 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from mesh.backbone.closing import Closing
 from mesh.errors import MeshError, WrongUse
 from mesh.migrate.jobs import Job, reports
 from mesh.migrate.warehouse import Warehouse
@@ -52,7 +52,7 @@ class Ran:
     seconds: float
 
 
-class Nights:
+class Nights(Closing):
     """The file of a warehouse at *path*, made when there is none."""
 
     def __init__(self, path: Path, warehouse: Warehouse, jobs: Sequence[Job], seed: int) -> None:
@@ -67,15 +67,8 @@ class Nights:
             raise storage_error(path, error) from error
         self._check_seed()
 
-    def __enter__(self) -> Nights:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self.connection.close()
 
     @property

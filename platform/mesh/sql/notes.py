@@ -14,9 +14,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from mesh.backbone.closing import Closing
 from mesh.errors import StorageError
 from mesh.sql.asked import Ran
 
@@ -73,7 +73,7 @@ MOST_WAITING = 1000
 MOST_READ = 512
 
 
-class Notes:
+class Notes(Closing):
     """The notes in the file at *path*, which one process has; *say* is told what goes wrong."""
 
     def __init__(self, path: Path, say: Callable[[str], None] = lambda _: None) -> None:
@@ -85,17 +85,6 @@ class Notes:
         self.uncounted = 0
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Notes:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Write what waits, and close the file."""

@@ -19,8 +19,8 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from types import TracebackType
 
+from mesh.backbone.closing import Closing
 from mesh.backbone.forking import ForkServer
 from mesh.errors import MeshError, WrongUse
 from mesh.sql.frames import DATA, END, ERROR, HEAD, document_of, read_frame, write_document
@@ -109,7 +109,7 @@ class Worker:
         return f"the query's worker died ({name_of(status)}), most likely for want of memory"
 
 
-class Nursery:
+class Nursery(Closing):
     """Makes workers, forks of the program that *module* runs."""
 
     def __init__(self, module: str) -> None:
@@ -119,17 +119,6 @@ class Nursery:
         self._server = ForkServer(
             module, {"PYTHONPATH": path, "ARROW_DEFAULT_MEMORY_POOL": "system"}
         )
-
-    def __enter__(self) -> Nursery:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def worker(self, copies: Sequence[Copy], limits: Limits) -> Worker:
         """A worker that stands ready to be asked. Raises `MeshError` where there can be none."""
