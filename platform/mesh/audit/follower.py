@@ -143,17 +143,18 @@ class Follower:
         for place in [*self.followed]:
             if self.followed[place].id != wanted.get(place):
                 self._leave(place)
-        for place, id_ in wanted.items():
-            if place not in self.followed:
-                self._begin(place, id_)
+        # Of all before any is followed: an answer waits for what is fetched on its connection.
+        new = [place for place in wanted if place not in self.followed]
+        marks = {place: watermarks(self._consumer, place) for place in new}
+        for place in new:
+            self._begin(place, wanted[place], *marks[place])
         self._looked_at = time.monotonic()
 
-    def _begin(self, place: Place, id_: bytes) -> None:
-        """Open the log of a partition, and read on where it ends."""
+    def _begin(self, place: Place, id_: bytes, low: int, high: int) -> None:
+        """Open the log of a partition with these offsets, and read on where it ends."""
         topic, partition = place
         followed = Followed(id=id_)
         try:
-            low, high = watermarks(self._consumer, place)
             followed.log = self._log_of(place, id_)
             followed.next, followed.end = followed.log.last_offset + 1, high
             if followed.next > high:
@@ -163,8 +164,6 @@ class Follower:
                 )
             elif low > followed.next:
                 followed.missed, followed.next = low - followed.next, low
-        except BackboneError:
-            raise
         except MeshError as error:
             followed.trouble = str(error)
         self.followed[place] = followed

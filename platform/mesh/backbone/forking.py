@@ -105,7 +105,7 @@ class ForkServer(Closing):
         return found
 
     def _start(self) -> None:
-        """Start the program; it dies with the thread that does so, as the kernel counts."""
+        """Start the program; it ends when our end of the socket has gone, and we with it."""
         if self._control is not None:
             self._control.close()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -110,17 +110,19 @@ class Follower:
         for topic, each in found.items():
             if topic not in self._shelf.tables:
                 self._shelf.open(topic, each.id)
-            self._begin(topic, each)
+        # Of all before any is followed: an answer waits for what is fetched on its connection.
+        places = [(topic, n) for topic, each in found.items() for n in range(each.partitions)]
+        new = [place for place in places if place not in self._followed]
+        marks = {place: watermarks(self._consumer, place) for place in new}
+        for topic in found:
+            self._begin(topic, {at: both for at, both in marks.items() if at[0] == topic})
         self._looked_at = time.monotonic()
         self._shelf.has_looked = True
         if self._looked_at - self._forgot_at > RETENTION_S:
             self._forget()
 
-    def _begin(self, topic: str, found: Found) -> None:
+    def _begin(self, topic: str, marks: Mapping[Place, tuple[int, int]]) -> None:
         """Read on where the table ends; from the topic's beginning where that cannot be."""
-        new = [(topic, each) for each in range(found.partitions)]
-        new = [place for place in new if place not in self._followed]
-        marks = {place: watermarks(self._consumer, place) for place in new}
         table = self._shelf.tables[topic]
         for (_, partition), (low, high) in marks.items():
             if not low <= table.offsets.get(partition, low) <= high:
