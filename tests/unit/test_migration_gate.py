@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from company import plugin
+from mesh.contract.names import to_kebab
 from mesh.contract.project import load_project
 from mesh.errors import WrongUse
-from mesh.migrate.burndown import burn_down, name_of, still_needed
+from mesh.migrate.burndown import burn_down, still_needed
 from mesh.migrate.burndown_chart import FIGURES, chart_of
 from mesh.migrate.causes import load_causes
 from mesh.migrate.decisions import CUT_OVER, ROLLED_BACK, Decision, agreed, source_of
@@ -34,7 +35,7 @@ OPEN = Facts(
     agreed=frozenset({"linus", "ada"}),
 )
 JOBS = load_jobs(plugin.warehouse.folder)
-NAMES = [name_of(each) for each in reports(JOBS)]
+NAMES = [to_kebab(each) for each in reports(JOBS)]
 BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
 
 
@@ -164,7 +165,7 @@ def test_at_first_all_is_needed_and_at_last_nothing():
 
 @given(st.sets(st.sampled_from(NAMES)))
 def test_a_job_is_needed_as_long_as_one_report_is_left_that_it_goes_into(left):
-    names = [each for each in reports(JOBS) if name_of(each) in left]
+    names = [each for each in reports(JOBS) if to_kebab(each) in left]
     needed = {job.name for each in names for job in upstream(JOBS, each)}
 
     assert still_needed(JOBS, left).jobs == len(needed)

@@ -13,6 +13,7 @@ from mesh.cli.doors import content_with_headers
 from mesh.cli.legacy import DAY, JSON, SEED, opened
 from mesh.cli.output import show_json, show_table, steps
 from mesh.cli.read import get_token, somebody
+from mesh.contract.names import to_snake
 from mesh.contract.sql import SQL_SERVICE
 from mesh.errors import MeshError, WrongUse
 from mesh.query.files import QUERIES
@@ -96,7 +97,7 @@ def compare(
     from mesh.cli.migrate_facts import Migration
     from mesh.migrate.compare import compared
 
-    names = tuple(each.replace("-", "_") for each in names)
+    names = tuple(to_snake(each) for each in names)
     door = SqlDoor(app, principal or somebody(app))
     folder = app.project_root / QUERIES
     with opened(app, seed) as nights:

@@ -21,6 +21,7 @@ from mesh.cli.doors import answer
 from mesh.cli.legacy import known_jobs, opened
 from mesh.contract.access import ACCESS_SERVICE
 from mesh.contract.catalogue import SERVICE
+from mesh.contract.names import to_kebab
 from mesh.errors import SettingsError, WrongUse
 
 if TYPE_CHECKING:
@@ -50,10 +51,9 @@ class Migration:
     @cached_property
     def reports(self) -> Mapping[str, str]:
         """Each report by the name of its port, with its name in the warehouse."""
-        from mesh.migrate.burndown import name_of
         from mesh.migrate.jobs import reports
 
-        return {name_of(each): each for each in reports(self.jobs)}
+        return {to_kebab(each): each for each in reports(self.jobs)}
 
     @cached_property
     def product(self) -> Product:
@@ -74,9 +74,7 @@ class Migration:
 
     def known(self, report: str) -> str:
         """A report by the name of its port, however it is written. Raises `WrongUse`."""
-        from mesh.migrate.burndown import name_of
-
-        name = name_of(report)
+        name = to_kebab(report)
         if name not in self.reports:
             raise WrongUse(f"there is no report {report!r}: there are {', '.join(self.reports)}")
         return name
@@ -187,11 +185,9 @@ class Migration:
 
     def tell(self, verdicts: Iterable[Verdict]) -> None:
         """Tell what came of a comparison, with the text of the query that it was made with."""
-        from mesh.migrate.burndown import name_of
-
         rows = []
         for each in verdicts:
-            report = name_of(each.report)
+            report = to_kebab(each.report)
             causes = [{"cause": cause, "rows": count} for cause, count in each.causes.items()]
             more = {"causes": causes, "offsets": json.dumps(each.offsets), "report": report}
             rows.append({**asdict(each), **more, "digest": self.digest(report)})

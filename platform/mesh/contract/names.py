@@ -20,6 +20,7 @@ __all__ = [
     "parse_topic",
     "parse_version",
     "shown",
+    "to_kebab",
     "to_snake",
 ]
 
@@ -79,6 +80,11 @@ def is_email(text: str) -> bool:
 def to_snake(kebab: str) -> str:
     """Return the snake_case form of a kebab-case name."""
     return kebab.replace("-", "_")
+
+
+def to_kebab(snake: str) -> str:
+    """Return the kebab-case form of a snake_case name."""
+    return snake.replace("_", "-")
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mesh.contract.names import to_kebab
 from mesh.migrate.decisions import AGREED, CUT_OVER, Decision
 from mesh.migrate.jobs import Job, reports, upstream
 
-__all__ = ["Left", "burn_down", "name_of", "still_needed"]
+__all__ = ["Left", "burn_down", "still_needed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +35,16 @@ class Left:
         return self.decision.decided_at if self.decision else None
 
 
-def name_of(report: str) -> str:
-    """The name of a report's port; in the warehouse words are joined by underscores."""
-    return report.replace("_", "-")
-
-
 def still_needed(
     jobs: Sequence[Job], left: Collection[str], decision: Decision | None = None
 ) -> Left:
     """What the reports *left*, by their ports' names, need of the warehouse."""
-    known = [each for each in reports(jobs) if name_of(each) in left]
+    known = [each for each in reports(jobs) if to_kebab(each) in left]
     needed = {job.name: job for report in known for job in upstream(jobs, report)}
     tables = {name for job in needed.values() for name in (*job.reads, *job.writes)}
     return Left(
         decision=decision,
-        reports=tuple(map(name_of, known)),
+        reports=tuple(map(to_kebab, known)),
         jobs=len(needed),
         tables=len(tables),
         lines=sum(each.lines for each in needed.values()),
@@ -57,7 +53,7 @@ def still_needed(
 
 def burn_down(jobs: Sequence[Job], decisions: Iterable[Decision]) -> tuple[Left, ...]:
     """What was needed at first, and after each cut-over and roll-back, in order of time."""
-    left = {name_of(each): True for each in reports(jobs)}
+    left = {to_kebab(each): True for each in reports(jobs)}
     found = [still_needed(jobs, left)]
     turns = [each for each in decisions if each.decision != AGREED and each.report in left]
     for each in sorted(turns, key=lambda one: one.decided_at):

@@ -17,6 +17,7 @@ import sqlglot
 from sqlglot import exp
 
 from mesh.contract.faults import Fault
+from mesh.contract.names import to_snake
 from mesh.contract.yamlfile import parse_yaml
 from mesh.errors import InvalidFile
 
@@ -52,7 +53,7 @@ class Cause:
     @property
     def variable(self) -> str:
         """The variable that tells SQL whether the cause is imitated."""
-        return self.name.replace("-", "_")
+        return to_snake(self.name)
 
     def touches(self, query: exp.Expr) -> bool:
         """Whether it changes anything that *query* reads."""

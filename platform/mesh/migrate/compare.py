@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sqlglot
 
+from mesh.contract.names import to_kebab
 from mesh.errors import WrongUse
 from mesh.migrate.bench import Bench, Ports
 from mesh.migrate.causes import Cause, load_causes, tables_of
@@ -34,7 +35,7 @@ def load_reports(folder: Path, names: Sequence[str]) -> tuple[Report, ...]:
     known = {each.name: each for each in load_queries(folder)}
     found = []
     for name in names:
-        query = known.get(name.replace("_", "-"))
+        query = known.get(to_kebab(name))
         if query is None:
             raise WrongUse(f"there is no query of the report {name}: write one in {folder}")
         key = tuple(each.name for each in query.result.key_fields if each.name != DAY)

@@ -15,6 +15,7 @@ from functools import cached_property
 from mesh.contract.columns import PortColumns, PortReader, Ref
 from mesh.contract.links import LINK_FIELDS
 from mesh.contract.model import Contract, OutputPort
+from mesh.contract.names import to_kebab
 from mesh.contract.project import Project
 from mesh.contract.sqlrows import Fields
 from mesh.migrate.flow import LANDING, Tables
@@ -107,7 +108,7 @@ class Owners:
             for contract in self._staged
             if set(columns) <= {each.name for each in contract.fields}
         ]
-        called = table.removeprefix(LANDING).replace("_", "-")
+        called = to_kebab(table.removeprefix(LANDING))
         found.sort(key=lambda each: (len(each.fields), each.port != called, each.id))
         return found[0] if found else None
 

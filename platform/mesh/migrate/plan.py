@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mesh.contract.model import Contract
+from mesh.contract.names import to_kebab
 from mesh.contract.project import Project
 from mesh.errors import WrongUse
 from mesh.migrate.domains import Owners
 from mesh.migrate.fates import REPORT, Judge, PlannedStep
 from mesh.migrate.flow import Flow, Tables, trace_jobs
 from mesh.migrate.jobs import Job
+from mesh.query.files import QUERIES
 
-__all__ = ["QUERIES", "Plan", "PlannedReport", "make_plan"]
-
-QUERIES = Path("company/queries")
+__all__ = ["Plan", "PlannedReport", "make_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def make_plan(jobs: Sequence[Job], tables: Tables, project: Project) -> Plan:
 def planned(table: str, flow: Flow, steps: dict[int, PlannedStep], root: Path) -> PlannedReport:
     """A report with its steps."""
     name = table.removeprefix(REPORT)
-    query = QUERIES / f"{name.replace('_', '-')}.sql"
+    query = QUERIES / f"{to_kebab(name)}.sql"
     return PlannedReport(
         name=name,
         query=query.as_posix(),

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract, Field
-from mesh.contract.names import listed
+from mesh.contract.names import listed, to_kebab
 from mesh.contract.types import arrow_schema, duckdb_type
 from mesh.errors import InvalidFile, MeshError, WrongUse
 from mesh.ports.snapshot import translated
@@ -135,7 +135,7 @@ def commands_of(folder: Path, contract: Contract) -> Mapping[str, Command]:
             problem = f"it reads ${', $'.join(strange)}"
             faults.append(Fault(path=path, line=0, problem=problem, remedy=remedy))
             continue
-        name = path.stem.replace("_", "-")
+        name = to_kebab(path.stem)
         found[name] = Command(
             name=name,
             sql=sql,

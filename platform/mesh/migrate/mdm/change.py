@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mesh.contract.model import Product, Relation
+from mesh.contract.names import to_snake
 from mesh.contract.project import Project
 
 __all__ = ["ANY", "LIKE", "SIM", "STATED_BY", "TWIN", "Change", "Places", "places", "with_sims"]
@@ -102,11 +103,11 @@ def with_sims(
 
 def sim_cards(like: Product) -> Product:
     """A product that states SIM cards as *like* states numbers."""
-    port = next(each for each in like.outputs if each.contract.name == LIKE.replace("-", "_"))
+    port = next(each for each in like.outputs if each.contract.name == to_snake(LIKE))
     contract = replace(
         port.contract,
         id=f"{PRODUCT}.{SIM.name}",
-        name=SIM.name.replace("-", "_"),
+        name=to_snake(SIM.name),
         product=PRODUCT,
         topic=f"pub.network.{PRODUCT}.{SIM.name}.v1",
         relation=SIM,

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from mesh.contract.model import Relation
+from mesh.contract.names import to_snake
 from mesh.contract.project import Project
 from mesh.contract.types import duckdb_columns
 from mesh.ports.own import Own
@@ -190,7 +191,7 @@ def written(seed: int, until: int) -> dict[str, dict[str, pa.Table]]:
         for batch in system.batches(seed, count_until(seed, until)):
             for port, rows in batch.items():
                 if "written_at" in rows.column_names:
-                    parts.setdefault(port.replace("-", "_"), []).append(rows)
+                    parts.setdefault(to_snake(port), []).append(rows)
         if parts:
             found[product] = {port: pa.concat_tables(each) for port, each in parts.items()}
     return found

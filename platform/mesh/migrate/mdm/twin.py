@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from mesh.contract.names import to_snake
 from mesh.contract.project import Project
 from mesh.contract.questions import roles_of
 from mesh.migrate.mdm.attribution import MOMENTS, Asker, Count, Late
@@ -179,7 +180,7 @@ def changed(
         for each in sims
     ]
     folder, like = project.product(RING).folder, project.product(STATED_BY).folder
-    name = LIKE.replace("-", "_")
+    name = to_snake(LIKE)
     return Change(
         twin=places([Path(__file__).parent / each for each in TWIN]),
         ring=places(sorted([*folder.glob("*.py"), *folder.glob("*.sql")])),
