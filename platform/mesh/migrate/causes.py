@@ -20,6 +20,7 @@ from mesh.contract.faults import Fault
 from mesh.contract.names import to_snake
 from mesh.contract.yamlfile import parse_yaml
 from mesh.errors import InvalidFile
+from mesh.migrate.jobs import named
 
 __all__ = ["EVIDENCE", "Cause", "imitated", "load_causes", "tables_of"]
 
@@ -156,12 +157,6 @@ def tables_of(queries: Iterable[exp.Expr]) -> tuple[str, ...]:
     """The tables that queries read, by name, but those that are steps of theirs."""
     found = (each for query in queries for each in query.find_all(exp.Table))
     return tuple(dict.fromkeys(name for name in map(named, found) if "." in name))
-
-
-def named(table: exp.Expr) -> str:
-    """The whole name of a table, as it is written."""
-    parts = (table.text(part) for part in ("catalog", "db", "this"))
-    return ".".join(part for part in parts if part)
 
 
 def label(table: str) -> str:

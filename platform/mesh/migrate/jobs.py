@@ -118,9 +118,10 @@ def step_of(tree: exp.Insert) -> Step:
     )
 
 
-def named(table: exp.Table) -> str:
-    """The name of a table with its schema."""
-    return f"{table.db}.{table.name}" if table.db else table.name
+def named(table: exp.Expr) -> str:
+    """The whole name of a table, as it is written."""
+    parts = (table.text(part) for part in ("catalog", "db", "this"))
+    return ".".join(part for part in parts if part)
 
 
 def reports(jobs: Sequence[Job]) -> dict[str, Job]:
