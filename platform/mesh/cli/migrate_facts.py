@@ -158,6 +158,15 @@ class Migration:
         found = ask_catalogue("GET", f"{self.app.address(SERVICE)}/ladder")
         return {each["id"]: each["rung"] for each in found["products"]}
 
+    @cached_property
+    def faults(self) -> frozenset[str]:
+        """The causes that blame the mesh."""
+        from mesh.migrate.causes import load_causes
+        from mesh.migrate.warehouse import find_warehouse
+
+        causes = load_causes(find_warehouse().folder)
+        return frozenset(each.name for each in causes if each.is_ours)
+
     def read_by(self, report: str) -> tuple[str, ...]:
         """The products whose ports a report's query reads."""
         from mesh.migrate.sources import products_in
@@ -166,18 +175,15 @@ class Migration:
 
     def facts(self, report: str, decisions: Iterable[Decision], readers: frozenset[str]) -> Facts:
         """All that the gate goes by."""
-        from mesh.migrate.causes import load_causes
         from mesh.migrate.decisions import agreed
         from mesh.migrate.gate import Facts, blamed, newest
-        from mesh.migrate.warehouse import find_warehouse
 
         compared = newest(self.verdicts, report, self.digest(report))
-        faults = {each.name for each in load_causes(find_warehouse().folder) if each.is_ours}
         return Facts(
             report=report,
             last_night=self.nights[1],
             unexplained={day: each["unexplained"] for day, each in compared.items()},
-            ours={day: blamed(each, faults) for day, each in compared.items()},
+            ours={day: blamed(each, self.faults) for day, each in compared.items()},
             rungs={each: self.rungs.get(each) for each in self.read_by(report)},
             readers=readers,
             agreed=agreed(decisions, report, self.digest(report)),
@@ -205,21 +211,23 @@ class Migration:
         announce_once(self.app.settings, self.app.home, contract, table)
 
     @contextmanager
-    def deciding(self) -> Iterator[None]:
-        """Have nobody else decide meanwhile. Raises `AlreadyRunning`."""
+    def deciding(self) -> Iterator[list[Decision]]:
+        """Every decision there is, while nobody else decides. Raises `AlreadyRunning`."""
         from mesh.home import locked
 
         with locked(self.app.home.folder("legacy") / "deciding", "a decision"):
-            yield
+            yield [*self.decisions()]
 
-    def decide(self, report: str, decision: str, principal: str, **more: object) -> Decision:
-        """Tell a decision, numbered after those before it; it stands once this returns."""
+    def decide(
+        self, before: list[Decision], report: str, decision: str, principal: str, **more: object
+    ) -> Decision:
+        """Tell a decision, numbered after those *before*, with which it stands from then on."""
         from mesh.migrate.decisions import Decision, about
 
-        before = about(self.decisions(), report)
+        last = about(before, report)[-1:]
         made = Decision(
             report=report,
-            number=before[-1].number + 1 if before else 1,
+            number=last[0].number + 1 if last else 1,
             decision=decision,
             principal=principal,
             digest=self.digest(report),
@@ -227,4 +235,5 @@ class Migration:
             **more,  # type: ignore[arg-type]  # by the names of its fields
         )
         self.announce(DECISIONS, [asdict(made)])
+        before.append(made)
         return made

@@ -54,8 +54,8 @@ def agree(app: App, report: str, *, principal: str, seed: int, as_json: bool) ->
     name = migration.known(report)
     if principal not in migration.readers(principal)[name]:
         raise Refused(f"{principal} is not granted {migration.contract(name).id}")
-    with migration.deciding():
-        made = migration.decide(name, AGREED, principal)
+    with migration.deciding() as decisions:
+        made = migration.decide(decisions, name, AGREED, principal)
     tell(made, f"{name}: {principal} agrees", as_json=as_json)
 
 
@@ -86,14 +86,14 @@ def cutover(
 
     migration = Migration(app, seed)
     name, owner = migration.known(report), migration.owner(principal)
-    with migration.deciding():
-        made, decisions = None, migration.decisions()
+    with migration.deciding() as decisions:
+        made = None
         if source_of(decisions, name) != MESH:
             facts = migration.facts(name, decisions, migration.readers(owner)[name])
             if missing := lacking(facts, nights):
                 refuse(name, missing, as_json=as_json)
-            made = migration.decide(name, CUT_OVER, owner, clean_nights=nights)
-        days = published(migration, [name])[name]
+            made = migration.decide(decisions, name, CUT_OVER, owner, clean_nights=nights)
+        days = published(migration, decisions, [name])[name]
     tell(made, f"{name} comes from the mesh: {days} days", as_json=as_json)
 
 
@@ -121,11 +121,11 @@ def rollback(
 
     migration = Migration(app, seed)
     name, owner = migration.known(report), migration.owner(principal)
-    with migration.deciding():
+    with migration.deciding() as decisions:
         made = None
-        if source_of(migration.decisions(), name) != WAREHOUSE:
-            made = migration.decide(name, ROLLED_BACK, owner, reason=reason)
-        days = published(migration, [name])[name]
+        if source_of(decisions, name) != WAREHOUSE:
+            made = migration.decide(decisions, name, ROLLED_BACK, owner, reason=reason)
+        days = published(migration, decisions, [name])[name]
     tell(made, f"{name} comes from the warehouse: {days} days", as_json=as_json)
 
 
@@ -150,8 +150,8 @@ def publish(
 
     migration = Migration(app, seed)
     names = [migration.known(report)] if report else list(migration.reports)
-    with migration.deciding():
-        found = published(migration, names, day.date() if day else None)
+    with migration.deciding() as decisions:
+        found = published(migration, decisions, names, day.date() if day else None)
     if as_json:
         show_json({"published": found})
         return
@@ -191,15 +191,17 @@ def status(app: App, *, nights: int, principal: str | None, seed: int, as_json: 
     show_table(("report", "comes from", "a cut-over lacks"), rows)
 
 
-def published(migration: Any, names: Sequence[str], day: date | None = None) -> dict[str, int]:
-    """Publish reports; of each, how many days are new."""
+def published(
+    migration: Any, decisions: Sequence[Decision], names: Sequence[str], day: date | None = None
+) -> dict[str, int]:
+    """Publish reports from where *decisions* say; of each, how many days are new."""
     from mesh.cli.migrate_publish import publish_reports
     from mesh.product.failpoints import arm
 
     if migration.app.settings.failpoint is not None:
         arm(migration.app.settings.failpoint)
     with steps() as progress:
-        return publish_reports(migration, names, day, progress.say)
+        return publish_reports(migration, decisions, names, day, progress.say)
 
 
 def refuse(report: str, missing: Sequence[str], *, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from mesh.product.duck import quoted
 from mesh.wiring.runs import run_once
 
 if TYPE_CHECKING:
+    from mesh.migrate.decisions import Decision
     from mesh.migrate.nights import Nights
 
 __all__ = ["publish_reports"]
@@ -31,15 +32,22 @@ Rows = Iterator[tuple[date, pa.Table]]
 
 
 def publish_reports(
-    migration: Migration, names: Sequence[str], day: date | None, say: Callable[[str], None]
+    migration: Migration,
+    decisions: Sequence[Decision],
+    names: Sequence[str],
+    day: date | None,
+    say: Callable[[str], None],
 ) -> dict[str, int]:
-    """Publish reports up to a day, or the last night; of each, how many days are new."""
+    """Publish reports, up to a day or the last night, from where *decisions* say each comes.
+
+    Of each, how many days are new.
+    """
     app, product = migration.app, migration.product.id
     first, last = migration.nights
     days = tuple(days_between(first, day or last))
     if not days:
         raise WrongUse(f"{day} is before the first night, {first}")
-    decisions, done = migration.decisions(), {}
+    done = {}
     for name in names:
         say(name)
         folder, contract = app.home.by_day(product, name), migration.contract(name)
