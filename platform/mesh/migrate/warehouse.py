@@ -11,8 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mesh.errors import SettingsError
-from mesh.product.systems import GROUP, companies
+from mesh.product.systems import the_one
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,12 +39,5 @@ class Warehouse(Protocol):
 
 def find_warehouse() -> Warehouse:
     """The warehouse of the installed company. Raises `SettingsError` if there is not just one."""
-    found: list[Warehouse] = [
-        each.warehouse for each in companies() if getattr(each, "warehouse", None) is not None
-    ]
-    if len(found) != 1:
-        raise SettingsError(
-            f"there are {len(found)} legacy warehouses: install one company with a `warehouse`"
-            f" under the entry point group {GROUP}"
-        )
-    return found[0]
+    found: Warehouse = the_one("warehouse", "legacy warehouses")
+    return found

@@ -15,7 +15,7 @@ from mesh.errors import SettingsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["GROUP", "System", "companies", "find_systems"]
+__all__ = ["GROUP", "System", "companies", "find_systems", "the_one"]
 
 GROUP = "mesh.company"
 
@@ -58,6 +58,21 @@ def find_systems() -> Mapping[str, System]:
                 )
             found[product] = system
     return found
+
+
+def the_one(attribute: str, called: str) -> Any:
+    """What one company alone has as *attribute*, for messages *called* so.
+
+    Raises `SettingsError` if there is not just one.
+    """
+    every = (getattr(each, attribute, None) for each in companies())
+    found = [each for each in every if each is not None]
+    if len(found) != 1:
+        raise SettingsError(
+            f"there are {len(found)} {called}: install one company with `{attribute}`"
+            f" under the entry point group {GROUP}"
+        )
+    return found[0]
 
 
 def companies() -> Sequence[Any]:

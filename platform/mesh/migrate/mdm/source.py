@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from mesh.errors import SettingsError
-from mesh.product.systems import GROUP, companies
+from mesh.product.systems import the_one
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,12 +45,5 @@ class Cards(Protocol):
 
 def find_cards() -> Cards:
     """The cards of the installed company. Raises `SettingsError` if there is not just one."""
-    found: list[Cards] = [
-        each.cards for each in companies() if getattr(each, "cards", None) is not None
-    ]
-    if len(found) != 1:
-        raise SettingsError(
-            f"there are {len(found)} companies with `cards`: install one under the entry point"
-            f" group {GROUP}"
-        )
-    return found[0]
+    found: Cards = the_one("cards", "keepers of person cards")
+    return found
