@@ -6,7 +6,7 @@ mesh gets, their mistakes and corrections included; where the mesh is given a pe
 has what a clerk wrote. Not here: what the clerk wrote (`handwriting`).
 
     held = Cards().held(seed, until)        # no system knows whose they are
-    whose = Cards().persons(seed, held)     # the world does
+    whose = Cards().persons(seed, until)    # the world does
 """
 
 from __future__ import annotations
