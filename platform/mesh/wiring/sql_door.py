@@ -74,7 +74,7 @@ def sql_routes(desk: Desk, who: Who, status: Status, named: Named = NOTHING) -> 
     async def post_sql(request: Request, login: Login, form: Format = None) -> Response:
         """The answer to a query."""
         body = await request.body()
-        asked = asked_of(request, body, who(login.credentials), form, named)
+        asked = await asked_of(request, body, who(login.credentials), form, named)
         return respond(asked, await answered(request, desk, asked, waiting))
 
     @router.delete("/queries/{id_}")
@@ -87,7 +87,7 @@ def sql_routes(desk: Desk, who: Who, status: Status, named: Named = NOTHING) -> 
     return router
 
 
-def asked_of(
+async def asked_of(
     request: Request, body: bytes, principal: str, form: str | None, named: Named
 ) -> Asked:
     """The query in a request. Raises `WrongUse` where there is none."""
@@ -107,7 +107,9 @@ def asked_of(
     if is_named:
         if {"sql", "explain"} & {*document} or not isinstance(parameters, dict):
             raise WrongUse('a named query is asked as {"query": "name", "parameters": {…}}')
-        sql, parameters, promise = named.asked(principal, sql, parameters)
+        # Values are judged in SQL, for which no other request should wait.
+        found = await anyio.to_thread.run_sync(named.asked, principal, sql, parameters)
+        sql, parameters, promise = found
     id_ = request.headers.get("mesh-query") or secrets.token_hex(8)
     return Asked(
         principal=principal,
