@@ -92,6 +92,7 @@ overdue as (
     group by all
 ),
 
+-- As call_links; a cause changes what calls are joined with, and not which numbers were lost.
 number_links as (
     select from_id as phone_number, to_id as contract_number, valid_from, valid_to
     from identity.key_ring.links
