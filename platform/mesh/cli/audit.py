@@ -16,11 +16,10 @@ from mesh.cli.audit_ask import AS, JSON, all_logs, ask, asker, log_of, proof_of,
 from mesh.cli.audit_verify import consistency, verify
 from mesh.cli.audit_watch import watch
 from mesh.cli.doors import FORMATS, download
-from mesh.cli.output import show_json, show_table
+from mesh.cli.output import put_text, show_json, show_table
 from mesh.cli.read import find_port, get_token, reader
 from mesh.contract.audit import AUDIT_SERVICE
 from mesh.contract.model import Contract
-from mesh.errors import SettingsError
 
 __all__ = ["audit"]
 
@@ -117,10 +116,7 @@ def prove(
     if out is None:
         click.echo(text, nl=False)
         return
-    try:
-        out.write_text(text, "utf-8")
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    put_text(out, text)
     click.echo(f"{out}: check it with `mesh audit verify {out} --log-key KEY`", err=True)
 
 

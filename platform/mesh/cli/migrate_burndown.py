@@ -8,8 +8,7 @@ import click
 
 from mesh.cli.app import App
 from mesh.cli.legacy import JSON
-from mesh.cli.output import show_json, show_table
-from mesh.errors import SettingsError
+from mesh.cli.output import put_text, show_json, show_table
 
 __all__ = ["burndown"]
 
@@ -35,10 +34,7 @@ def burndown(app: App, *, svg: Path | None, as_json: bool) -> None:
     migration = Migration(app, 0)
     found = burn_down(migration.jobs, migration.decisions())
     if svg is not None:
-        try:
-            svg.write_text(chart_of(found), encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{svg} cannot be written: {error.strerror}") from error
+        put_text(svg, chart_of(found))
     rows = [
         {
             "at": each.at.isoformat(timespec="seconds") if each.at else None,

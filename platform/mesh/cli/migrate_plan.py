@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mesh.cli.app import App
-from mesh.cli.output import show_json, show_table
-from mesh.errors import MeshError
+from mesh.cli.output import put_text, show_json, show_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +67,7 @@ def draw(path: Path, plan: Plan, report: str | None) -> None:
 
     steps = plan.report(report).steps if report else plan.steps
     title = f"What becomes of {report or 'the warehouse'}"
-    try:
-        path.write_text(picture_of(steps, title), "utf-8")
-    except OSError as error:
-        raise MeshError(f"{path} cannot be written: {error.strerror}") from error
+    put_text(path, picture_of(steps, title))
 
 
 def heading(report: PlannedReport) -> str:

@@ -9,13 +9,16 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Steps", "printable", "said", "show_json", "show_table", "steps"]
+from mesh.errors import SettingsError
+
+__all__ = ["Steps", "printable", "put_text", "said", "show_json", "show_table", "steps"]
 
 
 # What JSON leaves as it is: C1 controls, marks of direction, separators of lines.
@@ -26,6 +29,14 @@ def show_json(document: object) -> None:
     """Print a JSON document, in which no text moves a terminal's cursor or turns its writing."""
     text = json.dumps(document, indent=2, default=str, ensure_ascii=False)
     click.echo(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def put_text(path: Path, text: str) -> None:
+    """Write *text* to a file that somebody asked for. Raises `SettingsError`."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

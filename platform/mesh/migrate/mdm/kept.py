@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from mesh.errors import SettingsError, WrongUse
 from mesh.migrate.mdm.match import TEXT
 from mesh.migrate.mdm.twin import Twin
+from mesh.product.durable import put
 
 __all__ = ["FOLDER", "golden_record", "keep", "kept_report", "record_rows"]
 
@@ -52,7 +53,7 @@ def keep(folder: Path, report: Mapping[str, Any], cards: pa.Table) -> None:
     pq.write_table(cards, folder / CARDS)
     draft = folder / f"{REPORT}.draft"
     draft.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    draft.replace(folder / REPORT)
+    put(draft, folder / REPORT)
 
 
 def kept_report(folder: Path) -> dict[str, Any]:
