@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from company import plugin
 from mesh.cli.legacy import legacy
-from mesh.errors import InvalidFile, MeshError, WrongUse
+from mesh.errors import InvalidFile, MeshError, StorageError, WrongUse
 from mesh.home import Home
 from mesh.migrate.jobs import load_jobs, reports, upstream
 from mesh.migrate.nights import Nights
@@ -149,6 +149,20 @@ def test_no_night_is_left_out_and_none_before_the_first_is_run(tmp_path):
             list(nights.run(FIFTH))
         with pytest.raises(WrongUse, match="cannot run again"):
             list(nights.run(FIRST, again=True))
+
+
+def test_a_file_that_is_damaged_or_of_an_earlier_version_is_to_be_removed(tmp_path):
+    with opened(tmp_path) as nights:
+        assert nights.arrived() == {}
+        run_nights(nights, 1)
+        for name in nights.arrived():
+            nights.connection.execute(f"drop table arrived.{name}")
+        with pytest.raises(StorageError, match=r"remove it, and `mesh legacy run --nights N`"):
+            nights.arrived()
+    (tmp_path / "warehouse.duckdb").write_bytes(b"nothing of the kind")
+
+    with pytest.raises(StorageError, match=r"remove the file: `mesh legacy run --nights N`"):
+        opened(tmp_path)
 
 
 def test_a_warehouse_is_of_one_world(tmp_path):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from mesh.backbone.closing import Closing
-from mesh.errors import MeshError, WrongUse
+from mesh.errors import MeshError, StorageError, WrongUse
 from mesh.migrate.jobs import Job, reports
 from mesh.migrate.warehouse import Warehouse
 from mesh.product.duck import quoted, storage_error, transaction
@@ -41,6 +41,8 @@ create table if not exists operation.world (seed bigint);
 create schema if not exists arrived;
 """
 
+ANEW = "`mesh legacy run --nights N` makes it anew"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
@@ -56,7 +58,7 @@ class Nights(Closing):
     """The file of a warehouse at *path*, made when there is none."""
 
     def __init__(self, path: Path, warehouse: Warehouse, jobs: Sequence[Job], seed: int) -> None:
-        self._warehouse, self._jobs, self._seed = warehouse, jobs, seed
+        self._path, self._warehouse, self._jobs, self._seed = path, warehouse, jobs, seed
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self.connection = duckdb.connect(str(path))
@@ -64,7 +66,7 @@ class Nights(Closing):
             self.connection.execute(TABLES)
             self.connection.execute((warehouse.folder / "tables.sql").read_text("utf-8"))
         except duckdb.Error as error:
-            raise storage_error(path, error) from error
+            raise storage_error(path, error, ANEW) from error
         self._check_seed()
 
     def close(self) -> None:
@@ -119,12 +121,18 @@ class Nights(Closing):
         return columns, found.fetchall()
 
     def arrived(self) -> Mapping[str, pa.Table]:
-        """What came in all nights by name, each record with its `night`."""
+        """What came in all nights by name, each record with its `night`.
+
+        Raises `StorageError` where that was not kept yet when the nights ran.
+        """
         known = "select table_name from duckdb_tables() where schema_name = 'arrived'"
-        return {
+        found = {
             name: self.connection.table(f"arrived.{quoted(name)}").to_arrow_table()
             for (name,) in self.connection.execute(known).fetchall()
         }
+        if not found and self.runs():
+            raise StorageError(f"{self._path} is of an earlier version: remove it, and {ANEW}")
+        return found
 
     def runs(self) -> list[tuple[date, int, str]]:
         """The jobs that ran, in their order: the night, the job's place in it, its name."""

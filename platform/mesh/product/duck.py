@@ -84,8 +84,13 @@ def shut(
     return connection
 
 
-def storage_error(path: Path, error: duckdb.Error) -> StorageError | AlreadyRunning:
-    """The error of our tree for a storage that DuckDB cannot open or change."""
+def storage_error(
+    path: Path, error: duckdb.Error, rebuilt: str = "it is rebuilt from the topics"
+) -> StorageError | AlreadyRunning:
+    """The error of our tree for a storage that DuckDB cannot open or change.
+
+    *rebuilt* says how there is another, once the file is removed.
+    """
     if "Could not set lock" in str(error):
         holder = re.search(r"\(PID (\d+)\)", str(error))
         who = f"pid {holder[1]}" if holder else "another process"
@@ -96,7 +101,7 @@ def storage_error(path: Path, error: duckdb.Error) -> StorageError | AlreadyRunn
         return NoRoom(f"the disk of {path} is full: make room, and it goes on by itself")
     return StorageError(
         f"the internal storage {path} cannot be used: {str(error).splitlines()[0]}; "
-        "make room, or remove the file: it is rebuilt from the topics"
+        f"make room, or remove the file: {rebuilt}"
     )
 
 
