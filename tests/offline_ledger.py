@@ -18,10 +18,11 @@ from company import plugin
 from company.warehouse.extracts import KEPT
 from mesh.migrate.bench import Answer, Bench
 from mesh.migrate.causes import Cause
-from mesh.migrate.compare import ALL, bench_of, load_reports
+from mesh.migrate.compare import ALL, bench_of, reports_of
 from mesh.migrate.jobs import Job, load_jobs, reports
 from mesh.migrate.ledger import Ledger, Page, Report
 from mesh.migrate.nights import Nights
+from mesh.query.files import QUERIES, load_queries
 from tests.repository import ROOT
 from tests.simulated import attach_ports, until_night, written
 
@@ -32,7 +33,7 @@ SEED = 7
 FIRST = date(2026, 1, 29)
 DAYS = (date(2026, 2, 1), date(2026, 2, 2))
 JOBS = load_jobs(plugin.warehouse.folder)
-REPORTS = load_reports(ROOT / "company/queries", tuple(reports(JOBS)))
+REPORTS = reports_of(load_queries(ROOT / QUERIES), tuple(reports(JOBS)))
 
 
 class DuckPorts:

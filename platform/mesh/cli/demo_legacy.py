@@ -20,7 +20,7 @@ COMPARE = f"mesh migrate compare {REPORT} --from 2026-01-01 --to 2026-01-01 --as
 def compare_a_report(app: App) -> str:
     """Run the first night as the company always did, and compare what it reports of that day."""
     from mesh.migrate.compare import compared
-    from mesh.query.files import QUERIES
+    from mesh.query.files import QUERIES, load_queries
 
     cut = [each for each in made_plan(app).report(HARD_WIRED).steps if each.fate == "cut"]
     relations = {name for each in cut for name in each.relations}
@@ -32,7 +32,8 @@ def compare_a_report(app: App) -> str:
             if nights.next_night() == day:
                 list(nights.run(day))
             asked = ((REPORT,), (day,))
-            (page,) = compared(nights, door, app.project_root / QUERIES, asked, lambda _: None)
+            queries = load_queries(app.project_root / QUERIES)
+            (page,) = compared(nights, door, queries, asked, lambda _: None)
     except MeshError as error:
         if NOWHERE not in str(error):
             raise

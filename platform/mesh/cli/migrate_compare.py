@@ -16,7 +16,6 @@ from mesh.cli.read import get_token, somebody
 from mesh.contract.names import to_snake
 from mesh.contract.sql import SQL_SERVICE
 from mesh.errors import MeshError, WrongUse
-from mesh.query.files import QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,21 +96,21 @@ def compare(
     from mesh.cli.migrate_facts import Migration
     from mesh.migrate.compare import compared
 
-    names = tuple(to_snake(each) for each in names)
     door = SqlDoor(app, principal or somebody(app))
-    folder = app.project_root / QUERIES
+    migration = Migration(app, seed)
     with opened(app, seed) as nights:
-        days = days_of(nights, first, last)
+        asked = (tuple(map(to_snake, names)), days_of(nights, first, last))
         with steps() as progress:
-            pages = list(compared(nights, door, folder, (names, days), progress.say))
-    Migration(app, seed).tell([each.verdict for each in pages])
+            pages = list(compared(nights, door, migration.queries.values(), asked, progress.say))
+    verdicts = [each.verdict for each in pages]
+    migration.tell(verdicts)
     if as_json:
         show_json({"reports": [page_document(each) for each in pages]})
     elif is_rows:
         show_rows(pages)
     else:
-        show_verdicts([each.verdict for each in pages])
-    check_explained([each.verdict for each in pages])
+        show_verdicts(verdicts)
+    check_explained(verdicts)
 
 
 def days_of(nights: Nights, first: datetime | None, last: datetime | None) -> list[date]:

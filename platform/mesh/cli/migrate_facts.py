@@ -66,7 +66,7 @@ class Migration:
 
     @cached_property
     def queries(self) -> Mapping[str, NamedQuery]:
-        """The named queries of the company."""
+        """The named queries of the company, read once: what is told is of the text compared."""
         from mesh.query.files import QUERIES, load_queries
 
         found = load_queries(self.app.project_root / QUERIES, self.app.project.people)

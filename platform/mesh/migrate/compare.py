@@ -8,9 +8,8 @@ Not here: how a difference is explained (`ledger`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from pathlib import Path
 
 import sqlglot
 
@@ -20,9 +19,9 @@ from mesh.migrate.bench import Bench, Ports
 from mesh.migrate.causes import Cause, load_causes, tables_of
 from mesh.migrate.ledger import Ledger, Page, Report
 from mesh.migrate.nights import Nights
-from mesh.query.files import load_queries
+from mesh.query.files import QUERIES, NamedQuery
 
-__all__ = ["ALL", "bench_of", "compared", "load_reports"]
+__all__ = ["ALL", "bench_of", "compared", "reports_of"]
 
 # More rows than any report of a day has.
 ALL = 1_000_000_000
@@ -30,14 +29,14 @@ ALL = 1_000_000_000
 DAY = "day"
 
 
-def load_reports(folder: Path, names: Sequence[str]) -> tuple[Report, ...]:
+def reports_of(queries: Iterable[NamedQuery], names: Sequence[str]) -> tuple[Report, ...]:
     """The mesh's queries of the warehouse's reports. Raises `WrongUse` where one is missing."""
-    known = {each.name: each for each in load_queries(folder)}
+    known = {each.name: each for each in queries}
     found = []
     for name in names:
         query = known.get(to_kebab(name))
         if query is None:
-            raise WrongUse(f"there is no query of the report {name}: write one in {folder}")
+            raise WrongUse(f"there is no query of the report {name}: write one in {QUERIES}")
         key = tuple(each.name for each in query.result.key_fields if each.name != DAY)
         tree = sqlglot.parse_one(query.sql, dialect="duckdb")
         found.append(Report(name=name, sql=query.sql, query=tree, key=key))
@@ -60,13 +59,13 @@ def bench_of(
 def compared(
     nights: Nights,
     ports: Ports,
-    queries: Path,
+    queries: Iterable[NamedQuery],
     asked: tuple[Sequence[str], Sequence[date]],
     say: Callable[[str], None],
 ) -> Iterator[Page]:
     """Compare reports, all where none is named, on days. Raises `WrongUse` for an unknown one."""
     names, days = asked
-    every = load_reports(queries, tuple(nights.reports))
+    every = reports_of(queries, tuple(nights.reports))
     unknown = set(names) - {each.name for each in every}
     if unknown:
         raise WrongUse(
