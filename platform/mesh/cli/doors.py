@@ -37,12 +37,9 @@ def answer_with_headers(
     method: str, url: str, **arguments: object
 ) -> tuple[Mapping[str, object], Mapping[str, str]]:
     """The JSON of a door's answer, and what goes with it."""
-    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
+    response = answered(method, url, arguments)
     try:
-        response = httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
         document: Mapping[str, object] = response.json()
-    except httpx.HTTPError as error:
-        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
     except ValueError as error:
         raise MeshError(f"{url} did not answer with JSON") from error
     if response.is_success:
@@ -60,14 +57,19 @@ def content_with_headers(
     method: str, url: str, **arguments: object
 ) -> tuple[bytes, Mapping[str, str]]:
     """What a door answers, as it is, and what goes with it."""
-    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
-    try:
-        response = httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
-    except httpx.HTTPError as error:
-        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
+    response = answered(method, url, arguments)
     if response.is_success:
         return response.content, response.headers
     raise refusal(url, response.status_code, detail_of(response))
+
+
+def answered(method: str, url: str, arguments: Mapping[str, object]) -> httpx.Response:
+    """Whatever a door answers. Raises `Unreachable` where nobody does."""
+    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
+    try:
+        return httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
+    except httpx.HTTPError as error:
+        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
 
 
 def download(
