@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
+from mesh.backbone.closing import Closing
 from mesh.errors import MeshError
 from mesh.migrate.causes import EVIDENCE, FOLDER, Cause
 from mesh.product.duck import quoted
@@ -42,12 +43,16 @@ class Ports(Protocol):
         """The answer to a query, which may have the parameter `$day`."""
 
 
-class Bench:
-    """The tables, and the causes whose evidence is there. Close it at the end."""
+class Bench(Closing):
+    """The tables, and the causes whose evidence is there."""
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
         self.connection.execute("set TimeZone = 'UTC'; create schema sent; create schema operation")
+
+    def close(self) -> None:
+        """Forget all of it."""
+        self.connection.close()
 
     def put_ports(self, ports: Ports, tables: Iterable[str]) -> None:
         """Fetch whole tables."""

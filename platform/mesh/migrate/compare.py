@@ -73,11 +73,10 @@ def compared(
         )
     say("fetching what the reports are made of")
     bench, causes = bench_of(nights, ports, every)
-    ledger = Ledger(bench, causes)
-    for report in every:
-        if names and report.name not in names:
-            continue
-        say(report.name)
-        for day in days:
-            _, old = nights.report(report.name, day, ALL)
-            yield ledger.page(report, day, old, ports.ask(report.sql, day))
+    with bench:
+        ledger = Ledger(bench, causes)
+        for report in [each for each in every if not names or each.name in names]:
+            say(report.name)
+            for day in days:
+                _, old = nights.report(report.name, day, ALL)
+                yield ledger.page(report, day, old, ports.ask(report.sql, day))

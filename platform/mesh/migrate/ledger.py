@@ -1,7 +1,7 @@
 """The parity ledger: rows of the warehouse's reports beside the mesh's, each difference explained.
 
-    for page in Ledger(bench, causes).pages(report, days, …):
-        page.verdict, page.lines
+    page = Ledger(bench, causes).page(report, day, old, answer)
+    page.verdict, page.lines
 
 A difference is explained by the smallest set of causes under which the mesh's query gives exactly
 the warehouse's row. Not here: where the rows come from (`bench`), and what a cause is (`causes`).
