@@ -18,9 +18,8 @@ from company.clock import BEGIN, DAY
 from company.draws import Bools, Ints, Stream
 from company.lines import NO_NUMBER
 from company.names import cities, family_names, former_family_names, given_names, streets
-from company.people import NOBODY
 from company.plans import age_bands
-from company.truth import timeline
+from company.truth import tenure_at
 from company.world import World
 
 __all__ = ["CLERKS", "Clerk", "take_down"]
@@ -186,14 +185,8 @@ def _phone_numbers(world: World, clerk: Clerk, pen: _Pen, person: Ints, at: Ints
 def _number_used(world: World, person: Ints, at: Ints) -> Ints:
     """Return the number that each person uses at each instant, `NO_NUMBER` where none."""
     tenures = world.tenures
-    user = world.contracts.user[tenures.contract]
-    used = np.flatnonzero((tenures.number != NO_NUMBER) & (user != NOBODY))
-    order = used[np.lexsort((tenures.start[used], user[used]))]
-    along = timeline(user[order], tenures.start[order])
-    found = np.searchsorted(along, timeline(person, at), side="right") - 1
-    tenure = order[np.maximum(found, 0)]
-    has = (found >= 0) & (user[tenure] == person) & (at < tenures.end[tenure])
-    return np.where(has, tenures.number[tenure], NO_NUMBER)
+    tenure = tenure_at(world, world.contracts.user[tenures.contract], person, at)
+    return np.where(tenure >= 0, tenures.number[tenure], NO_NUMBER)
 
 
 def _shortened(street: str) -> str:

@@ -31,7 +31,7 @@ from company.lines import NO_NUMBER
 from company.people import NOBODY
 from company.world import World
 
-__all__ = ["homes", "of_contracts", "of_numbers", "pairs", "residents_at", "timeline"]
+__all__ = ["homes", "of_contracts", "of_numbers", "pairs", "residents_at", "tenure_at"]
 
 # Of 1000 pairs: as many at the first instant of a tenure, at its last, between, and just before.
 _WHERE = (240, 240, 480, 40)
@@ -84,7 +84,7 @@ def of_numbers(
     number = pc.fill_null(number, -1).cast(pa.int64()).to_numpy()
     moment = _micros(at)
     known = np.maximum(number, 0)
-    tenure = np.where(number < 0, -1, _tenure_at(world, known, moment))
+    tenure = np.where(number < 0, -1, tenure_at(world, world.tenures.number, known, moment))
     contract = np.where(tenure < 0, -1, world.tenures.contract[tenure])
     columns = {"phone_number": phone_numbers, "at": at, **_answers(world, contract, moment)}
     return pa.table({**columns, "is_resolvable": contract >= 0})
@@ -143,19 +143,22 @@ def _texts(write: Callable[[Ints], list[str]], ids: Ints, is_none: Bools) -> pa.
     return pa.array(write(ids), pa.string(), mask=is_none)
 
 
-def _tenure_at(world: World, number: Ints, at: Ints) -> Ints:
-    """Return by which tenure each number was had, -1 where by none."""
+def tenure_at(world: World, of: Ints, wanted: Ints, at: Ints) -> Ints:
+    """Return the newest tenure of a number that each *wanted* had at its instant, -1 where none.
+
+    *of* says what each tenure is looked up by: its number, or whoever uses it; -1 is nothing.
+    """
     tenures = world.tenures
-    held = np.flatnonzero(tenures.number != NO_NUMBER)
-    order = held[np.lexsort((tenures.start[held], tenures.number[held]))]
-    along = timeline(tenures.number[order], tenures.start[order])
-    found = np.searchsorted(along, timeline(number, at), side="right") - 1
+    held = np.flatnonzero((tenures.number != NO_NUMBER) & (of >= 0))
+    order = held[np.lexsort((tenures.start[held], of[held]))]
+    along = _timeline(of[order], tenures.start[order])
+    found = np.searchsorted(along, _timeline(wanted, at), side="right") - 1
     tenure = order[np.maximum(found, 0)]
-    has = (found >= 0) & (tenures.number[tenure] == number) & (at < tenures.end[tenure])
+    has = (found >= 0) & (of[tenure] == wanted) & (at < tenures.end[tenure])
     return np.where(has, tenure, -1)
 
 
-def timeline(number: Ints, at: Ints) -> NDArray[np.uint64]:
+def _timeline(number: Ints, at: Ints) -> NDArray[np.uint64]:
     """Return instants in an order by number first: 51 bits hold the world's time, 13 a number."""
     since = (np.clip(at - BEGIN, -(2**50), 2**50 - 1) + 2**50).astype(np.uint64)
     return (number.astype(np.uint64) << np.uint64(51)) | since
