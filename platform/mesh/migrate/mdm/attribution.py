@@ -184,7 +184,7 @@ class Asker:
         self, night: Night, numbers: Sequence[str], rule: Sequence[str], *, is_perfect: bool = False
     ) -> Answers:
         """Whom the golden record of each number is about; with *is_perfect*, whose the card is."""
-        whom = (self.held.person if is_perfect else night.person).tolist()
+        whom = self.held.person if is_perfect else night.person
         texts = [night.text_of(each, rule) for each in numbers]
         return [None if text == NOBODY else self.held.names[whom[text]] for text in texts]
 
