@@ -24,7 +24,7 @@ REPORT, CARDS = "report.json", "cards.parquet"
 def record_rows(twin: Twin, rule: list[str]) -> pa.Table:
     """A row a card of the last night: its golden record, what it says, the number it answers.
 
-    `person` is whose the card is, in truth; `is_tuning`, whether they are of the tuned half.
+    `person` is whose the card is, in truth; `stands_for`, whom its golden record is about.
     """
     held, night = twin.held, twin.last
     answers = {night.text_of(number, rule): number for number in night.contracts}
