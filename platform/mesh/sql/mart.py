@@ -29,7 +29,7 @@ from mesh.sql.part import IS_THERE
 from mesh.sql.promise import Promise
 from mesh.sql.session import ROWS
 
-__all__ = ["Mart", "MartFile", "Offsets"]
+__all__ = ["Mart", "MartFile"]
 
 ARRIVED = "_arrived_rows"
 KEYS = "keys"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mesh.errors import MeshError
-from mesh.sql.asked import offsets_of
+from mesh.sql.asked import Asked, document_of, offsets_of
 from mesh.sql.mart import Mart, MartFile
 from mesh.sql.part import Part
 from mesh.sql.pool import Pool, Run
@@ -149,15 +149,15 @@ class Marts:
     def _asked(self, mart: Mart, shown: Sequence[Shown], part: Part | None) -> pa.Table:
         """The rows as a worker computes them, which has the ports that the mart reads alone."""
         run = Run(id=mart.contract.id, principal=f"the mart {mart.contract.id}")
-        document = {
-            "sql": mart.sql,
-            "parameters": {},
-            "is_plan": False,
-            "format": "arrow",
-            "offsets": {},
-            "promise": mart.promise.as_document(),
-            "part": part and part.as_document(),
-        }
+        asked = Asked(
+            principal=run.principal,
+            sql=mart.sql,
+            parameters={},
+            format="arrow",
+            promise=mart.promise,
+        )
+        # Nobody reads in the answer what it is true for.
+        document = {**document_of(asked, ()), "part": part and part.as_document()}
         try:
             with self._pool.turn(run):
                 pieces = self._pool.ask(run, [each.copy for each in shown], document)
