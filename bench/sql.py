@@ -34,7 +34,7 @@ from mesh.sql.nursery import Nursery
 from mesh.sql.pool import Pool
 from mesh.sql.session import ROWS
 from mesh.sql.shelf import Shelf
-from mesh.wiring.sql import sql_app
+from mesh.wiring.sql import checker, sql_app
 
 __all__ = ["filled", "main", "served"]
 
@@ -190,7 +190,7 @@ def served(folder: Path, calls: int) -> tuple[Shelf, Desk, str, str]:
 def serve(pipe: Connection, folder: str, calls: int) -> None:
     """Serve, with an endpoint that does nothing, and one that asks a cursor of this process."""
     shelf, desk, key, token = served(Path(folder), calls)
-    app = sql_app(desk, key, lambda: {"state": "running"})
+    app = sql_app(desk, checker(key), lambda: {"state": "running"})
     shown: list[dict[str, str]] = []
     wanted = threading.Thread(target=lambda: shown.append(paths_of(shelf)))
     wanted.start()

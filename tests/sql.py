@@ -204,8 +204,9 @@ def app_of(folder: Path, desk: Desk, named: Named, notes: Notes, key: str) -> Fa
     """The door of *desk*, with queries that are registered in *folder* beside *named* ones."""
     register = Register(folder, named.queries.values(), named.people)
     named = replace(named, queries=register.queries)
-    app = sql_app(desk, key, lambda: {"state": "running", "lag": 0}, named)
-    app.include_router(query_routes(named, register, notes, checker(key)))
+    who = checker(key)
+    app = sql_app(desk, who, lambda: {"state": "running", "lag": 0}, named)
+    app.include_router(query_routes(named, register, notes, who))
     return app
 
 

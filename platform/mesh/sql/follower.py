@@ -29,12 +29,20 @@ RETENTION_S = 60.0
 
 
 class Follower:
-    """Keeps the tables of *shelf*; *reason* says why nothing is taken in now, or is empty."""
+    """Keeps the tables of *shelf*; *reason* says why nothing is taken in now, or is empty.
+
+    *others* have what else keeps rows of the tables made anew, whenever the tables are.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, principal: Principal, shelf: Shelf, say: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        principal: Principal,
+        shelf: Shelf,
+        say: Callable[[str], None],
+        others: Callable[[], None] = lambda: None,
     ) -> None:
-        self._shelf, self._say = shelf, say
+        self._shelf, self._say, self._others = shelf, say, others
         self._topics = Topics(endpoint, principal)
         self._consumer = follower(endpoint, principal, self._note)
         self._trouble: KafkaError | None = None
@@ -43,8 +51,6 @@ class Follower:
         self._nexts: dict[Place, int] = {}
         self._looked_at = self._forgot_at = 0.0
         self.reason = "looking for topics"
-        # What else keeps rows of the tables, and is to be made anew with them.
-        self.make_anew: Callable[[], None] = lambda: None
         self.rewriting = Rewriting()
 
     @property
@@ -93,7 +99,7 @@ class Follower:
         """Have every table and copy made anew: in their files stands what was deleted."""
         for topic in [*self._shelf.tables]:
             self._restart(topic, "something was erased")
-        self.make_anew()
+        self._others()
         self.rewriting.done()
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from mesh.settings import Settings
 from mesh.sql.desk import Desk
 from mesh.sql.follower import Follower
 from mesh.sql.limits import Limits, missing
+from mesh.sql.marts import Marts
 from mesh.sql.notes import Notes
 from mesh.sql.nursery import Nursery
 from mesh.sql.pool import Pool
@@ -37,10 +38,10 @@ from mesh.wiring.query_door import query_routes
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.speaking import principal_of
 from mesh.wiring.sql_door import LONGEST_SQL, sql_routes
-from mesh.wiring.sql_marts import mart_routes, marts_at, marts_of, refreshing
+from mesh.wiring.sql_marts import mart_routes, marts_of, refreshing
 from mesh.wiring.sql_named import NOTHING, Named
 
-__all__ = ["grants_of", "run_sql", "sql_app"]
+__all__ = ["checker", "grants_of", "run_sql", "sql_app"]
 
 # A right that is revoked ends what runs within this time.
 LOOK_S = 1.0
@@ -57,10 +58,7 @@ def run_sql(
     log: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    """Answer SQL until *stop* is set.
-
-    Raises `AlreadyRunning` where another does on this state folder.
-    """
+    """Answer SQL until *stop* is set. Raises `AlreadyRunning` where another does in this home."""
     folder = home.folder(SQL_SERVICE)
     streamed, files = public_of(project, home)
     plans = marts_of(shipped := shipped_in(project), project.people, streamed, log)
@@ -73,21 +71,24 @@ def run_sql(
             Registry(endpoint) as registry,
             Nursery(ZYGOTE) as nursery,
             closing(Shelf(folder, streamed, registry.schema, files)) as shelf,
-            closing(Follower(endpoint, principal, shelf, log)) as follower,
             closing(Pool(nursery, Limits())) as pool,
             granting(project, endpoint, principal, log) as granted,
             Notes(folder / "notes.sqlite", log) as notes,
         ):
-            desk = Desk(shelf=shelf, pool=pool, granted=grants_of(granted), why_not=missing())
-            desk.may_ask, desk.note = named.may_ask, notes.note
-            app = sql_app(desk, public_key(home), lambda: status_of(desk, follower), named)
-            who, marts = checker(public_key(home)), marts_at(folder, plans, desk, follower)
-            app.include_router(query_routes(named, register, notes, who))
-            app.include_router(mart_routes(marts, desk.granted, who))
-            app.include_router(rewriting_routes(follower.rewriting, who))
-            with refreshing(marts, log), serving(app, settings, home, SQL_SERVICE) as address:
-                begin_looking(desk, address, stop, log)
-                follower.run(stop)
+            who, may_read = checker(public_key(home)), grants_of(granted)
+            marts = Marts(folder, plans, shelf=shelf, pool=pool, granted=may_read)
+            desk = Desk(
+                shelf=shelf, pool=pool, granted=may_read, why_not=missing(),
+                may_ask=named.may_ask, note=notes.note, marts=marts.shown,
+            )  # fmt: skip
+            with closing(Follower(endpoint, principal, shelf, log, marts.make_anew)) as follower:
+                app = sql_app(desk, who, lambda: status_of(desk, follower), named)
+                app.include_router(query_routes(named, register, notes, who))
+                app.include_router(mart_routes(marts, may_read, who))
+                app.include_router(rewriting_routes(follower.rewriting, who))
+                with refreshing(marts, log), serving(app, settings, home, SQL_SERVICE) as address:
+                    begin_looking(desk, address, stop, log)
+                    follower.run(stop)
 
 
 def public_of(project: Project, home: Home) -> tuple[list[Contract], list[tuple[Contract, Path]]]:
@@ -123,15 +124,15 @@ def look_at_rights(desk: Desk, stop: threading.Event, log: Callable[[str], None]
 
 def sql_app(
     desk: Desk,
-    token_key: str,
+    who: Callable[[str], str],
     status: Callable[[], Mapping[str, object]],
     named: Named = NOTHING,
 ) -> FastAPI:
-    """The door of *desk* and of *named* queries, for those whose tokens *token_key* proves."""
+    """The door of *desk* and of *named* queries; *who* tells whom a token speaks for."""
     app = FastAPI(title="mesh sql", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(MeshError, answer_error)
     app.add_middleware(Bounded, limit=LONGEST_SQL)
-    app.include_router(sql_routes(desk, checker(token_key), status, named))
+    app.include_router(sql_routes(desk, who, status, named))
     return app
 
 

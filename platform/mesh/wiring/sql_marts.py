@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -38,14 +37,12 @@ from mesh.product.state_query import (
     read_keys,
 )
 from mesh.query.files import NamedQuery
-from mesh.sql.desk import Desk
-from mesh.sql.follower import Follower
 from mesh.sql.mart import Mart
 from mesh.sql.marts import Marts
 from mesh.sql.shelf import name_of
 from mesh.wiring.sql_named import promise_of
 
-__all__ = ["mart_routes", "marts_at", "marts_of", "refreshing"]
+__all__ = ["mart_routes", "marts_of", "refreshing"]
 
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 WAIT_S = 60.0
@@ -131,13 +128,6 @@ def opened(inputs: Mapping[str, Contract]) -> duckdb.DuckDBPyConnection:
         connection.execute(f"create table {domain}.{product}.{port} ({columns})")
     connection.execute("set enable_external_access = false")
     return connection
-
-
-def marts_at(folder: Path, plans: Iterable[Mart], desk: Desk, follower: Follower) -> Marts:
-    """Marts that *desk* answers from, and that are made anew with the tables of *follower*."""
-    marts = Marts(folder, plans, shelf=desk.shelf, pool=desk.pool, granted=desk.granted)
-    desk.marts, follower.make_anew = marts.shown, marts.make_anew
-    return marts
 
 
 @contextmanager
