@@ -9,30 +9,11 @@ from pathlib import Path
 from mesh.query.files import load_queries
 from mesh.sql.marts import Marts
 from mesh.wiring.sql_marts import marts_of
-from tests.queries import PEOPLE
+from tests.queries import ORDERS, PEOPLE
 from tests.sql import EVENTS, SECRETS, Access, opened_access
 
 __all__ = ["KEYS", "SQL", "opened_marts", "put_mart"]
 
-HEAD = """\
-/*
-name: {name}
-version: 1.0.0
-owner: grace
-description: Orders by their number.
-mart: {{{when}}}
-result:
-  - name: n
-    logicalType: integer
-    required: true
-    primaryKey: true
-    logicalTypeOptions: {{maximum: 50}}
-  - name: orders
-    logicalType: integer
-    required: true
-*/
-{sql}
-"""
 SQL = "select n, count(*) as orders from sales.shop.orders where n > 1 group by n having orders < 4"
 KEYS = "select n from changed_shop_orders"
 NEEDS = "-- rows of: shop_orders\nfrom sales.shop.orders semi join _touched using (n)"
@@ -49,7 +30,7 @@ def put_mart(
 ) -> None:
     """The files of a mart."""
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.sql").write_text(HEAD.format(name=name, sql=sql, when=when))
+    (folder / f"{name}.sql").write_text(ORDERS.format(name=name, sql=sql, more=f"mart: {{{when}}}"))
     for kind, text in (("keys", keys), ("needs", needs)):
         if text:
             (folder / f"{name}.{kind}.sql").write_text(text)

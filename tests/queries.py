@@ -9,19 +9,16 @@ from mesh.contract.people import Person
 from mesh.query.files import load_queries
 from mesh.wiring.sql_named import Named
 
-__all__ = ["PER_N", "named_in", "put_query"]
+__all__ = ["ORDERS", "PER_N", "named_in", "put_query"]
 
-# Orders by their number, of those above one.
-PER_N = """\
+# What is asked of it, or when its rows are made, is *more*.
+ORDERS = """\
 /*
 name: {name}
 version: 1.2.0
 owner: grace
 description: Orders by their number.
-parameters:
-  - name: above
-    logicalType: integer
-    logicalTypeOptions: {{minimum: 0}}
+{more}
 result:
   - name: n
     logicalType: integer
@@ -34,6 +31,13 @@ result:
 */
 {sql}
 """
+ABOVE = """\
+parameters:
+  - name: above
+    logicalType: integer
+    logicalTypeOptions: {{minimum: 0}}"""
+# Orders by their number, of those above one.
+PER_N = ORDERS.replace("{more}", ABOVE)
 SQL = "select n, count(*) as orders from sales.shop.orders where n > $above group by n order by n"
 PEOPLE = {
     "ada": Person(name="ada", domain="sales", queries=("per-n",), is_limited=True),
