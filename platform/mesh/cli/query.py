@@ -5,7 +5,7 @@ The SQL access point has their texts and answers. Not here: SQL that somebody wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -57,7 +57,7 @@ def list_queries(app: App, *, principal: str | None, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    show_table(LIST, [[line_of(each).get(name) for name in LIST] for each in found])
+    show_rows(LIST, map(line_of, found))
 
 
 @query.command()
@@ -85,7 +85,7 @@ def show(app: App, name: str, *, principal: str | None, as_json: bool) -> None:
     ):
         click.echo(f"\n{title}{'' if rows else ': none'}")
         if rows:
-            show_table(columns, [[text_of(each[name]) for name in columns] for each in rows])
+            show_rows(columns, rows)
     click.echo(f"\n{found['sql']}")
 
 
@@ -206,7 +206,7 @@ def marts(app: App, *, principal: str | None, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    show_table(MARTS, [[text_of(each[name]) for name in MARTS] for each in found])
+    show_rows(MARTS, found)
 
 
 def line_of(found: Mapping[str, Any]) -> Mapping[str, object]:
@@ -216,6 +216,11 @@ def line_of(found: Mapping[str, Any]) -> Mapping[str, object]:
     mean = round(cost["milliseconds"] / answered) if answered else None
     parameters = " ".join(found["parameters"])
     return {**found, "parameters": parameters, "answered": answered, "mean_ms": mean}
+
+
+def show_rows(columns: Sequence[str], found: Iterable[Mapping[str, Any]]) -> None:
+    """Print as a table what the service says of each."""
+    show_table(columns, [[text_of(each[name]) for name in columns] for each in found])
 
 
 def text_of(value: object) -> object:
