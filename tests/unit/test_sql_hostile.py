@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
-from mesh.sql.limits import missing
+from mesh.errors import WrongUse
+from mesh.sql.limits import Limits, missing
 from mesh.sql.nursery import Nursery
+from mesh.sql.session import Query, results
 from tests.sql import PROGRAM, ask, copy_of, refused, worker_of
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"{missing()}: run it on Linux")
@@ -141,3 +144,14 @@ def test_a_worker_ends_with_its_zygote(tmp_path):
 
     assert process.wait(10) is None
     worker.close()
+
+
+def test_an_answer_that_cannot_be_judged_by_what_is_promised_is_none():
+    query = Query(sql="select 1 as n", parameters=[1], promise={"columns": []})
+
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(WrongUse, match="values by their names"),
+        results(connection, query, Limits()),
+    ):
+        pass

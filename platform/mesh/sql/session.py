@@ -129,14 +129,16 @@ def results(
     is_reading = limits.has("statements") and query.part is None
     connection.execute("begin transaction read only" if is_reading else "begin")
     try:
-        if query.part is not None and query.promise is not None:
+        if query.promise is None:
+            text = f"explain {sql}" if query.is_plan else sql
+            found = connection.execute(text, query.parameters)
+        elif query.part is not None:
             found = part_of(connection, sql, query.promise, query.part)
-        elif query.promise is not None and isinstance(query.parameters, dict):
+        elif isinstance(query.parameters, dict):
             values = bound(connection, query.promise, query.parameters)
             found = judged(connection, sql, values, query.promise)
         else:
-            text = f"explain {sql}" if query.is_plan else sql
-            found = connection.execute(text, query.parameters)
+            raise WrongUse("a query that has a name is asked with values by their names")
         yield found.to_arrow_reader(BATCH_ROWS)
     finally:
         with suppress(duckdb.Error):
