@@ -124,7 +124,7 @@ def test_what_was_decided_is_told_and_what_is_left_of_the_warehouse_follows_it(r
         ["agreed", READER], ["cut-over", OWNER], ["rolled-back", OWNER], ["agreed", READER],
         ["cut-over", OWNER],
     ]  # fmt: skip
-    wait_until(lambda: asked(ready, sql, OWNER) == told)
+    wait_until(lambda: asked(ready, sql, OWNER) == told, why=lambda: str(asked(ready, sql, OWNER)))
 
     picture = tmp_path / "burndown.svg"
     steps = json.loads(ready.run("migrate", "burndown", "--json", "--svg", str(picture)))["steps"]

@@ -1,16 +1,16 @@
-"""What the gate of a report goes by, as the mesh says it now, and how a decision is told to it.
+"""What the gate of a report goes by, as the mesh says it now.
 
 Verdicts and decisions are read from their topics, up to the end; rungs from the catalogue; readers
-from the access service. Not here: what follows from them (`mesh.migrate.gate`).
+from the access service. Not here: what follows from them (`mesh.migrate.gate`), and how somebody
+decides (`mesh.cli.migrate_decide`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mesh.migrate.verdict import Verdict
     from mesh.query.files import NamedQuery
 
-__all__ = ["Migration"]
+__all__ = ["DECISIONS", "Migration"]
 
 VERDICTS, DECISIONS = "verdicts", "made-decisions"
 
@@ -209,31 +209,3 @@ class Migration:
         contract = own_contract(self.app.project, self.product, port)
         table = pa.Table.from_pylist(list(rows), arrow_schema(contract))
         announce_once(self.app.settings, self.app.home, contract, table)
-
-    @contextmanager
-    def deciding(self) -> Iterator[list[Decision]]:
-        """Every decision there is, while nobody else decides. Raises `AlreadyRunning`."""
-        from mesh.home import locked
-
-        with locked(self.app.home.folder("legacy") / "deciding", "a decision"):
-            yield [*self.decisions()]
-
-    def decide(
-        self, before: list[Decision], report: str, decision: str, principal: str, **more: object
-    ) -> Decision:
-        """Tell a decision, numbered after those *before*, with which it stands from then on."""
-        from mesh.migrate.decisions import Decision, about
-
-        last = about(before, report)[-1:]
-        made = Decision(
-            report=report,
-            number=last[0].number + 1 if last else 1,
-            decision=decision,
-            principal=principal,
-            digest=self.digest(report),
-            decided_at=datetime.now(UTC),
-            **more,  # type: ignore[arg-type]  # by the names of its fields
-        )
-        self.announce(DECISIONS, [asdict(made)])
-        before.append(made)
-        return made

@@ -47,6 +47,7 @@ def agree(app: App, report: str, *, principal: str, seed: int, as_json: bool) ->
     Example:
       mesh migrate agree porting --as linus
     """
+    from mesh.cli.migrate_decide import decide, deciding
     from mesh.cli.migrate_facts import Migration
     from mesh.migrate.decisions import AGREED
 
@@ -54,8 +55,8 @@ def agree(app: App, report: str, *, principal: str, seed: int, as_json: bool) ->
     name = migration.known(report)
     if principal not in migration.readers(principal)[name]:
         raise Refused(f"{principal} is not granted {migration.contract(name).id}")
-    with migration.deciding() as decisions:
-        made = migration.decide(decisions, name, AGREED, principal)
+    with deciding(migration) as decisions:
+        made = decide(migration, decisions, name, AGREED, principal)
     tell(made, f"{name}: {principal} agrees", as_json=as_json)
 
 
@@ -79,6 +80,7 @@ def cutover(
     Example:
       mesh migrate cutover porting --as barbara
     """
+    from mesh.cli.migrate_decide import decide, deciding
     from mesh.cli.migrate_facts import Migration
     from mesh.migrate.decisions import CUT_OVER, source_of
     from mesh.migrate.facade import MESH
@@ -86,13 +88,13 @@ def cutover(
 
     migration = Migration(app, seed)
     name, owner = migration.known(report), migration.owner(principal)
-    with migration.deciding() as decisions:
+    with deciding(migration) as decisions:
         made = None
         if source_of(decisions, name) != MESH:
             facts = migration.facts(name, decisions, migration.readers(owner)[name])
             if missing := lacking(facts, nights):
                 refuse(name, missing, as_json=as_json)
-            made = migration.decide(decisions, name, CUT_OVER, owner, clean_nights=nights)
+            made = decide(migration, decisions, name, CUT_OVER, owner, clean_nights=nights)
         days = published(migration, decisions, [name])[name]
     tell(made, f"{name} comes from the mesh: {days} days", as_json=as_json)
 
@@ -115,16 +117,17 @@ def rollback(
     Example:
       mesh migrate rollback porting --reason "A reader misses a row." --as barbara
     """
+    from mesh.cli.migrate_decide import decide, deciding
     from mesh.cli.migrate_facts import Migration
     from mesh.migrate.decisions import ROLLED_BACK, source_of
     from mesh.migrate.facade import WAREHOUSE
 
     migration = Migration(app, seed)
     name, owner = migration.known(report), migration.owner(principal)
-    with migration.deciding() as decisions:
+    with deciding(migration) as decisions:
         made = None
         if source_of(decisions, name) != WAREHOUSE:
-            made = migration.decide(decisions, name, ROLLED_BACK, owner, reason=reason)
+            made = decide(migration, decisions, name, ROLLED_BACK, owner, reason=reason)
         days = published(migration, decisions, [name])[name]
     tell(made, f"{name} comes from the warehouse: {days} days", as_json=as_json)
 
@@ -146,11 +149,12 @@ def publish(
     Example:
       mesh migrate publish
     """
+    from mesh.cli.migrate_decide import deciding
     from mesh.cli.migrate_facts import Migration
 
     migration = Migration(app, seed)
     names = [migration.known(report)] if report else list(migration.reports)
-    with migration.deciding() as decisions:
+    with deciding(migration) as decisions:
         found = published(migration, decisions, names, day.date() if day else None)
     if as_json:
         show_json({"published": found})
