@@ -33,7 +33,7 @@ from mesh.product.state_check import StateCheck
 from mesh.product.storage import Storage
 from tests.pools import pools, rows_of
 
-__all__ = ["Run", "Sent", "histories", "plain", "play"]
+__all__ = ["Run", "Sent", "by_key", "histories", "plain", "play"]
 
 BEGIN_MS = 1_772_000_000_000
 
@@ -228,8 +228,10 @@ def plain(value: Any) -> Any:
     return value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
 
 
-def play(plan: Plan, history: list[list[Any] | None], folder: Path) -> Counter[str]:
-    """Run *history* and check after every batch; how many rows each input has taken in."""
+def play(
+    plan: Plan, history: list[list[Any] | None], folder: Path, check: Any = Run.check
+) -> Counter[str]:
+    """Run *history* and *check* after every batch; how many rows each input has taken in."""
     shutil.rmtree(folder, ignore_errors=True)
     run = Run(plan=plan, path=folder / "storage.duckdb")
     pieces: list[list[Any]] = [[]]
@@ -242,6 +244,6 @@ def play(plan: Plan, history: list[list[Any] | None], folder: Path) -> Counter[s
         with run.opened() as (storage, engine):
             for batch in piece:
                 run.take_in(engine, batch)
-                run.check(storage, engine)
-            run.check(storage, engine)
+                check(run, storage, engine)
+            check(run, storage, engine)
     return run.accepted

@@ -1,6 +1,6 @@
 /*
 name: calls-per-day
-version: 1.0.0
+version: 1.1.0
 owner: ada
 description: Calls per day and queue, kept as a table.
 mart: {on: new offsets}
@@ -11,6 +11,9 @@ result:
     required: true
     primaryKey: true
     primaryKeyPosition: 1
+    customProperties:
+      - property: identifier
+        value: report-day
   - name: queue
     logicalType: string
     description: The queue that the caller chose.

@@ -45,6 +45,7 @@ ELSEWHERE = {
         ),
         "tests/integration/test_queries.py",
     ),
+    "mesh query publish calls-per-day --as daily-calls": "tests/unit/test_query_publish.py",
     "mesh spark key-ring.links --out links": "tests/integration/test_export.py",
     "mesh export calls --out calls.parquet": "tests/integration/test_export.py",
     "./run mesh lineage": "tests/unit/test_columns.py",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mesh.contract.project import Project
     from mesh.product.new import Created
 
-__all__ = ["new"]
+__all__ = ["new", "next_steps", "show_created"]
 
 
 @click.command()
@@ -57,6 +57,11 @@ def new(app: App, /, name: str, *, ports: tuple[str, ...], as_json: bool, **aske
     if as_json:
         show_json(as_document(created, steps))
         return
+    show_created(created, steps)
+
+
+def show_created(created: Created, steps: Mapping[str, str]) -> None:
+    """Say what was made, for people."""
     click.echo(f"{created.product.id}: {created.product.folder}")
     for each in created.files:
         click.echo(f"  {each}")
@@ -86,7 +91,8 @@ def next_steps(project: Project, created: Created) -> Mapping[str, str]:
             command = f"mesh access grant {contract.id} --to {id_} --as {who}"
             steps[command] = f"the word of {', '.join(owners) or contract.product}"
     # By its whole name: another product may have a port that is called so.
-    steps[f"mesh read {id_}.{id_} --as {id_}"] = "its rows"
+    port = created.product.outputs[0].contract.id
+    steps[f"mesh read {port} --as {id_}"] = "its rows"
     return steps
 
 

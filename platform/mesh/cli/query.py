@@ -16,6 +16,7 @@ from mesh.cli.app import App
 from mesh.cli.doors import answer, form_for, receive
 from mesh.cli.output import show_json, show_table
 from mesh.cli.query_asked import ask_named, request_of, told, values_in
+from mesh.cli.query_publish import publish
 from mesh.cli.read import somebody
 from mesh.cli.sql import headers
 from mesh.contract.sql import SQL_SERVICE
@@ -39,6 +40,9 @@ def query() -> None:
       mesh query list
       mesh query run overdue-per-payer --param day=2026-06-01 --as katherine
     """
+
+
+query.add_command(publish)
 
 
 @query.command("list")

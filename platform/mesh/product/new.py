@@ -7,7 +7,7 @@ Not here: the command line, what the port has (`new_shaping`), the files (`new_f
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,12 +21,12 @@ from mesh.contract.project import Project
 from mesh.errors import InvalidFile, MeshError, SettingsError, WrongUse
 from mesh.product.cases import run_cases
 from mesh.product.dump import owner_in
-from mesh.product.new_files import New, write_new
-from mesh.product.new_shape import Shape, Source
+from mesh.product.new_files import grain_of, write_new
+from mesh.product.new_shape import New, Shape, Source
 from mesh.product.new_shaping import shape_of
 from mesh.product.plan import plan_product
 
-__all__ = ["Created", "Wish", "create"]
+__all__ = ["Created", "Wish", "create", "placed", "refuse", "sources_of"]
 
 PURPOSE = "To be said by the owner; until then, find out whether the rows are of use."
 GOING = ("deprecated", "retired")
@@ -66,17 +66,32 @@ def create(root: Path, project: Project, wish: Wish) -> Created:
     shape = shape_of(sources_of(wish), wish.kind, wish.by, project)
     new = New(
         id=wish.name,
+        port=wish.name,
         domain=wish.domain,
         owner=wish.owner or owner_in(project, wish.domain),
         purpose=wish.purpose or PURPOSE,
+        grain=grain_of(shape),
         shape=shape,
     )
-    target = root / "products" / to_snake(wish.name)
+    return placed(
+        root,
+        project,
+        new,
+        lambda folder: write_new(folder, new, project.identifiers),
+        notes_on(project, shape),
+    )
+
+
+def placed(
+    root: Path, project: Project, new: New, write: Callable[[Path], None], notes: Iterable[str]
+) -> Created:
+    """Have *write* make the folder of *new*, which is there once all of it holds."""
+    target = root / "products" / to_snake(new.id)
     try:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as holder:
             made = Path(holder) / target.name
             made.mkdir()
-            write_new(made, new, project.identifiers)
+            write(made)
             product, cases, warnings = checked(made, project)
             files = sorted(str(each.relative_to(made)) for each in made.rglob("*.*"))
             # A folder that has something in it by now is not replaced.
@@ -85,10 +100,10 @@ def create(root: Path, project: Project, wish: Wish) -> Created:
         raise SettingsError(f"{target} cannot be written: {error.strerror}") from error
     return Created(
         product=replace(product, folder=target),
-        shape=shape,
+        shape=new.shape,
         files=tuple(files),
         cases=cases,
-        notes=tuple(notes_on(project, shape)),
+        notes=tuple(notes),
         warnings=warnings,
     )
 
@@ -119,13 +134,16 @@ def refuse(root: Path, project: Project, wish: Wish) -> None:
             raise WrongUse(f"{contract.id} is a batch port, which no product reads as a stream")
 
 
-def sources_of(wish: Wish) -> list[Source]:
-    """The inputs by the names that the product has for them: the port's, where that is free."""
+def sources_of(wish: Wish, taken: Set[str] = frozenset()) -> list[Source]:
+    """The inputs by the names that the product has for them: the port's, where that is free.
+
+    What is *taken* is so in SQL.
+    """
     called = [each.port.replace(".", "-") for each in wish.ports]
     return [
         Source(
             name=name
-            if called.count(name) == 1 and name != wish.name
+            if called.count(name) == 1 and name != wish.name and to_snake(name) not in taken
             else f"{contract.product}-{name}",
             contract=contract,
         )

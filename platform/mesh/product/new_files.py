@@ -6,77 +6,77 @@ What only its owner knows stands in the contract as a question. Not here: what t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mesh.contract.identifiers import Identifier
-from mesh.contract.names import to_snake
 from mesh.contract.odps import DESCRIPTOR
 from mesh.product.dump_contract import typed
 from mesh.product.dump_files import as_yaml, management
 from mesh.product.new_cases import cases_yaml
 from mesh.product.new_readme import readme
-from mesh.product.new_shape import Column, Shape
+from mesh.product.new_shape import Column, New, Shape
 from mesh.product.new_sql import keys_sql, port_sql
 from mesh.product.new_values import custom_of
 
-__all__ = ["New", "write_new"]
+__all__ = [
+    "contract_document",
+    "contract_text",
+    "grain_of",
+    "property_of",
+    "questions_of",
+    "write_files",
+    "write_new",
+]
 
 LATENCY = "From the broker's stamp of a message that is read to the row that follows from it."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class New:
-    """What a product is called and for, whose it is, and what its port has."""
-
-    id: str
-    domain: str
-    owner: str
-    purpose: str
-    shape: Shape
-
-    @property
-    def title(self) -> str:
-        """The name for people."""
-        return self.id.replace("-", " ").capitalize()
-
-    @property
-    def contract(self) -> str:
-        """The id of its port's contract: the port is called as the product."""
-        return f"{self.id}.{self.id}"
-
-    @property
-    def grain(self) -> str:
-        """What one row is."""
-        if self.shape.kind == "event":
-            return f"One row per row of {self.shape.sources[0].contract.id}."
-        if self.shape.spine is not None:
-            return f"One row per row of {self.shape.spine.contract.id}."
-        return f"One row per {self.shape.identifier} that any input has."
-
-
 def write_new(folder: Path, new: New, identifiers: Mapping[str, Identifier]) -> None:
     """Write all files of the product into *folder*, which is there and empty."""
-    name, shape = to_snake(new.id), new.shape
-    questions = "".join(f"# - {each}\n" for each in questions_of(new))
-    head = (
-        "# Made by `mesh new`, to be edited by its owner. Its `status: active` says that the\n"
-        f"# owner accepts it; before, have an answer to:\n{questions}"
-    )
-    files = {
-        DESCRIPTOR: as_yaml(descriptor_document(new)),
-        f"contracts/{name}.odcs.yaml": head + as_yaml(contract_document(new)),
-        f"{name}.sql": port_sql(shape),
-        f"{name}.test.yaml": cases_yaml(shape, identifiers),
-        "README.md": readme(new.title, new.id, new.owner, new.grain, shape),
-        "__init__.py": f'"""The {new.id} product: {new.grain[0].lower()}{new.grain[1:]}"""\n',
-    }
+    name, shape = new.name, new.shape
+    hints = [
+        f"`{name}.sql` is a start: say what the rows mean, and what the contract calls it.",
+        f"`{name}.test.yaml` has made-up rows; what is expected of them was reasoned, not"
+        " computed. Check that it is what you mean.",
+    ]
+    files = {f"{name}.sql": port_sql(shape), f"{name}.test.yaml": cases_yaml(shape, identifiers)}
     if shape.kind == "state":
         files[f"{name}.keys.sql"] = keys_sql(shape)
+        hints.append(f"`{name}.keys.sql` names every input by which a row can change.")
+    files["README.md"] = readme(new, hints)
+    write_files(folder, new, contract_text(new, contract_document(new), questions_of(new)), files)
+
+
+def write_files(folder: Path, new: New, contract: str, files: Mapping[str, str]) -> None:
+    """Write the text of the *contract*, what every product has, and *files*."""
     (folder / "contracts").mkdir()
-    for path, text in files.items():
+    every = {
+        DESCRIPTOR: as_yaml(descriptor_document(new)),
+        f"contracts/{new.name}.odcs.yaml": contract,
+        "__init__.py": f'"""The {new.id} product: {new.grain[0].lower()}{new.grain[1:]}"""\n',
+        **files,
+    }
+    for path, text in every.items():
         (folder / path).write_text(text, encoding="utf-8")
+
+
+def contract_text(new: New, document: dict[str, object], questions: Iterable[str]) -> str:
+    """The contract's file: what its owner has to answer first, and *document*."""
+    asked = "".join(f"# - {each}\n" for each in questions)
+    return (
+        f"# Made by `{new.made_by}`, to be edited by its owner. Its `status: active` says that the"
+        f"\n# owner accepts it; before, have an answer to:\n{asked}{as_yaml(document)}"
+    )
+
+
+def grain_of(shape: Shape) -> str:
+    """What one row is."""
+    if shape.kind == "event":
+        return f"One row per row of {shape.sources[0].contract.id}."
+    if shape.spine is not None:
+        return f"One row per row of {shape.spine.contract.id}."
+    return f"One row per {shape.identifier} that any input has."
 
 
 def questions_of(new: New) -> Iterator[str]:
@@ -105,7 +105,7 @@ def descriptor_document(new: New) -> dict[str, object]:
         "type": "aggregate",
         "description": {
             "purpose": new.purpose,
-            "usage": f"Read the port {new.id}, or ask for a grant to it.",
+            "usage": f"Read the port {new.port}, or ask for a grant to it.",
             "limitations": "A draft: nobody has promised anything yet.",
         },
         "inputPorts": [
@@ -114,7 +114,7 @@ def descriptor_document(new: New) -> dict[str, object]:
         ],
         "outputPorts": [
             {
-                "name": new.id,
+                "name": new.port,
                 "description": new.grain,
                 "type": "topic",
                 "version": "1.0.0",
@@ -147,13 +147,13 @@ def contract_document(new: New) -> dict[str, object]:
         "description": {
             "purpose": new.purpose,
             "usage": f"Join it by {new.shape.columns[0].name}.",
-            "limitations": "Inferred from its inputs' contracts; nobody has promised it yet.",
+            "limitations": f"Inferred from {new.made_of}; nobody has promised it yet.",
         },
         "schema": [
             {
-                "name": to_snake(new.id),
+                "name": new.name,
                 "physicalType": "topic",
-                "physicalName": f"pub.{new.domain}.{new.id}.{new.id}.v1",
+                "physicalName": f"pub.{new.domain}.{new.id}.{new.port}.v1",
                 "description": new.grain,
                 "properties": [property_of(each) for each in new.shape.columns],
             }

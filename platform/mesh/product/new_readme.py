@@ -5,18 +5,17 @@ Not here: the other files (`new_files`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from mesh.contract.names import to_snake
-from mesh.product.new_shape import Shape
+from mesh.product.new_shape import New, Shape
 from mesh.product.new_sql import name_in_sql
 
 __all__ = ["questions", "readme"]
 
 
-def readme(title: str, id_: str, owner: str, grain: str, shape: Shape) -> str:
-    """What a person reads first."""
-    name = to_snake(id_)
+def readme(new: New, hints: Iterable[str]) -> str:
+    """What a person reads first; *hints* are what its owner should look at."""
+    name, shape = new.name, new.shape
     asked = "".join(
         f"\n{question}\n\n```sql\n{sql}\n```\n" for question, sql in questions(name, shape)
     )
@@ -31,20 +30,16 @@ def readme(title: str, id_: str, owner: str, grain: str, shape: Shape) -> str:
     )
     kept = [f"`{c.name}`" for c in shape.columns if c.origin.is_personal and c.how == "as it is"]
     return (
-        f"# {title}\n\nOwner: <{owner}>.\n\n## Promise\n\n{grain}\n"
+        f"# {new.title}\n\nOwner: <{new.owner}>.\n\n## Promise\n\n{new.grain}\n"
         "The contract is a draft: it becomes a promise when its owner writes `status: active`.\n\n"
         f"## Three things you can ask it\n{asked}\n"
         f"## Ports\n\n| port | kind | contract |\n|---|---|---|\n{inputs}"
-        f"| output `{id_}` | {shape.kind} | `contracts/{name}.odcs.yaml` |\n\n"
+        f"| output `{new.port}` | {shape.kind} | `contracts/{name}.odcs.yaml` |\n\n"
         "## Personal data\n\n"
         + (f"Carried and marked as personal: {', '.join(kept)}.\n" if kept else "None.\n")
         + (f"Left out:\n\n{left}" if left else "")
         + "\n## Before others read it\n\n"
-        f"- `{name}.sql` is a start: say what the rows mean, and what the contract calls it.\n"
-        f"- `{name}.test.yaml` has made-up rows; what is expected of them was reasoned, not"
-        " computed. Check that it is what you mean.\n"
-        + f"- `{name}.keys.sql` names every input by which a row can change.\n"
-        * (shape.kind == "state")
+        + "".join(f"- {each}\n" for each in hints)
     )
 
 

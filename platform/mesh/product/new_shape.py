@@ -1,4 +1,4 @@
-"""What a new product's port has: the inputs, the columns and where each comes from.
+"""What a new product is: what it is called, its inputs, its columns and where each comes from.
 
 Not here: how that is decided (`new_shaping`), how it is written (`new_sql`, `new_cases`).
 """
@@ -12,7 +12,7 @@ from mesh.contract.field_type import FieldType
 from mesh.contract.model import Contract, Field
 from mesh.contract.names import to_snake
 
-__all__ = ["INSTANT", "Column", "Shape", "Source"]
+__all__ = ["INSTANT", "Column", "New", "Shape", "Source"]
 
 INSTANT = FieldType(kind="timestamp")
 
@@ -76,3 +76,36 @@ class Shape:
     def joined(self) -> tuple[Source, ...]:
         """The inputs beside the spine that have a row per key too."""
         return tuple(s for s in self.sources if s != self.spine and s not in self.counted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """What a product is called and for, whose it is, and what its port has.
+
+    *grain* says what one row is, *made_by* which command makes it, *made_of* of what.
+    """
+
+    id: str
+    port: str
+    domain: str
+    owner: str
+    purpose: str
+    grain: str
+    shape: Shape
+    made_by: str = "mesh new"
+    made_of: str = "its inputs' contracts"
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return self.id.replace("-", " ").capitalize()
+
+    @property
+    def contract(self) -> str:
+        """The id of its port's contract."""
+        return f"{self.id}.{self.port}"
+
+    @property
+    def name(self) -> str:
+        """What its files and its table are called."""
+        return to_snake(self.port)
