@@ -55,6 +55,7 @@ def mesh(tmp_path_factory):
     with (folder / "project/company/people.yaml").open("a") as people:
         people.write(MORE)
     with opened(folder / "home", MESH_PROJECT=str(folder / "project")) as found:
+        found.run("query", "publish", "calls-per-day", "--as", "daily-calls")
         found.run("up")
         found.run("feed", "call-center", "--calls", "6000")
         found.run("feed", "contracts", "--records", "40000")
@@ -119,6 +120,32 @@ def test_a_mart_that_ships_has_what_is_fed_and_says_for_which_offsets(mesh):
     assert mart()[0] == whole()
     assert (told()["is_part"], told()["inputs"]) == (True, ["call-center.calls"])
     assert "calls_per_day" in typed(mesh, "mesh query marts")
+
+
+def test_the_stream_of_a_published_query_is_its_answer_at_the_same_offsets(mesh):
+    def asked():
+        return json.loads(typed(mesh, "mesh query run calls-per-day --as ada --json"))
+
+    def counted(said):
+        return sum(row[said["columns"].index("calls")] for row in said["rows"])
+
+    def same_after(least):
+        """The answer, once it has more than *least* calls and the stream has its rows."""
+        said = asked()
+        line = "mesh read daily-calls --all --as daily-calls --json"
+        read = json.loads(typed(mesh, line))
+        is_still = asked()["offsets"] == said["offsets"]
+        is_same = read["columns"] == said["columns"] and sorted(read["rows"]) == sorted(
+            said["rows"]
+        )
+        return said if is_still and is_same and counted(said) > least else None
+
+    typed(mesh, "mesh access grant call-center.calls --to daily-calls --as grace")
+    first = wait_until(lambda: same_after(0))
+    mesh.run("feed", "call-center", "--calls", "6600")
+    second = wait_until(lambda: same_after(counted(first)))
+
+    assert second["offsets"] != first["offsets"]
 
 
 def test_whoever_is_limited_is_answered_the_query_and_is_refused_sql_and_rows(mesh):

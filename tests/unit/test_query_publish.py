@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -205,7 +206,7 @@ def test_the_command_makes_a_product_that_is_valid_and_says_what_is_next(tmp_pat
     for name in ("products", "company"):
         shutil.copytree(ROOT / name, tmp_path / name)
     monkeypatch.setenv("MESH_PROJECT", str(tmp_path))
-    words = "mesh query publish calls-per-day --as daily-calls".split()[1:]
+    words = shlex.split("mesh query publish calls-per-day --as daily-calls")[1:]
     done = CliRunner().invoke(mesh, [*words, "--json"], catch_exceptions=False)
     document = json.loads(done.output)
     folder = tmp_path / "products" / "daily_calls"

@@ -67,7 +67,10 @@ class Fields:
                 yield f"{field.name} is marked as the identifier {field.identifier}"
             if field.is_personal:
                 yield f"{field.name} is personal: it is carried, and marked so"
-            elif any(mask_of(origin) is not None for _, origin in each.made_of):
+            elif any(
+                mask_of(origin) is not None and source.contract.masked_from is None
+                for source, origin in each.made_of
+            ):
                 yield f"{field.name} is made of what masked ports do not show: {each.origins}"
 
     def questions(self) -> Iterator[str]:
