@@ -82,6 +82,7 @@ def one_round(bench: Workbench, rate: int, seconds: float) -> dict[str, float]:
         mine, theirs = spawn.Pipe()
         process = spawn.Process(target=work, args=(task, theirs))
         process.start()
+        theirs.close()  # else nobody would know that it has died
         assert mine.recv() == "ready"  # noqa: S101 - the order of the parts
         pipes.append(mine)
         processes.append(process)

@@ -94,6 +94,7 @@ def in_a_process(
     mine, theirs = spawn.Pipe()
     process = spawn.Process(target=work, args=(task, theirs))
     process.start()
+    theirs.close()  # else nobody would know that it has died
     seconds, mb = mine.recv()
     process.join()
     return float(seconds), float(mb)

@@ -48,6 +48,7 @@ def main() -> None:
     mine, theirs = spawn.Pipe()
     server = spawn.Process(target=serve, args=(theirs,), daemon=True)
     server.start()
+    theirs.close()  # else nobody would know that it has died
     port = mine.recv()
     time.sleep(1)
     rounds = [one_round(port, options.questions) for _ in range(options.rounds)]

@@ -102,11 +102,12 @@ def environment(name: str) -> str:
 
 
 def report(name: str, result: Mapping[str, object]) -> None:
-    """Print *result* and keep it beside the others."""
+    """Print *result* and keep it beside the others, or in the folder `MESH_BENCH_RESULTS`."""
     document = {"what": name, **result, "machine": machine()}
     text = json.dumps(document, indent=2)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    folder = Path(os.environ.get("MESH_BENCH_RESULTS") or RESULTS)
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(text + "\n")
 
 

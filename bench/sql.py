@@ -94,6 +94,7 @@ def main() -> None:
         mine, theirs = spawn.Pipe()
         server = spawn.Process(target=serve, args=(theirs, folder, options.calls))
         server.start()
+        theirs.close()  # else nobody would know that it has died
         port, token, files = mine.recv()
         ask = asker(port, token)
         joined = measure_join(ask, files, options.rounds)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import yaml
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from company.telephony import Telephony
@@ -33,7 +34,7 @@ __all__ = [
 
 ROOT = Path(__file__).parent.parent
 PRODUCT, STAGING, CALLS = "call-center", "call-center.finished-calls", "call-center.calls"
-FINISHED = "finished-calls"
+FINISHED, MASKED = "finished-calls", "call-center.calls-masked"
 
 
 @contextmanager
@@ -48,12 +49,26 @@ def running() -> Iterator[Backbone]:
 
 @contextmanager
 def opened(backbone: Backbone) -> Iterator[Workbench]:
-    """The project, under topics of its own."""
+    """The project, under topics of its own; the call center has its one port in clear."""
     with (
         tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder,
         open_workbench(backbone, source=ROOT, folder=Path(folder)) as bench,
     ):
+        drop_masked(bench.root)
         yield bench
+
+
+def drop_masked(root: Path) -> None:
+    """Take the masked port out of the project at *root*: a peer writes one topic, too."""
+    product, people = root / "products/call_center/product.yaml", root / "company/people.yaml"
+    document = yaml.safe_load(product.read_text(encoding="utf-8"))
+    document["outputPorts"] = [each for each in document["outputPorts"] if each["name"] == "calls"]
+    product.write_text(yaml.safe_dump(document), encoding="utf-8")
+    known = yaml.safe_load(people.read_text(encoding="utf-8"))
+    for each in known["people"]:
+        grants = each.get("grants", ())
+        each["grants"] = [grant for grant in grants if grant["contract"] != MASKED]
+    people.write_text(yaml.safe_dump(known), encoding="utf-8")
 
 
 def calls(count: int) -> pa.Table:

@@ -22,11 +22,12 @@ from mesh.contract.types import FieldType, arrow_schema, duckdb_columns
 from mesh.product.duck import connect
 from mesh.product.state_port import StatePort
 from mesh.product.state_query import StateQuery
+from mesh.product.storage_memory import note_of
 
 __all__ = ["main"]
 
 TEXT, LONG = FieldType(kind="string"), FieldType(kind="int64")
-CHANGES = 1_000
+CHANGES, MEMORY_MB = 1_000, 128
 SQL = """
 select
     c.contract, c.kind, count(k.call) as calls, coalesce(sum(k.seconds), 0)::bigint as seconds
@@ -100,6 +101,8 @@ def measure(folder: Path, size: int, rounds: int) -> dict[str, object]:
 
 def opened(path: Path, keys: int, calls: int) -> tuple[duckdb.DuckDBPyConnection, StatePort]:
     """A storage with *keys* links and contracts and *calls* calls, and the port over it."""
+    # A product has as much once it was without: its storage is opened anew with twice.
+    note_of(path).write_text(f"{MEMORY_MB}\n")
     connection = connect(path)
     for source in SOURCES:
         columns = ", ".join(f'"{name}" {type_}' for name, type_ in duckdb_columns(source))
