@@ -14,11 +14,13 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from company.telephony import Telephony
 from mesh.backbone.endpoint import Principal
+from mesh.contract.project import PEOPLE, load_project
 from mesh.contract.types import avro_schema
 from mesh.product.outbox import Publisher
 from mesh.settings import load
 from mesh.testing import Workbench, open_workbench
 from mesh.testing.backbone import Backbone, embedded
+from mesh.testing.copies import withdraw
 
 __all__ = [
     "CALLS",
@@ -26,6 +28,7 @@ __all__ = [
     "STAGING",
     "calls",
     "client",
+    "drop_masked",
     "new_topic",
     "opened",
     "registered",
@@ -60,15 +63,13 @@ def opened(backbone: Backbone) -> Iterator[Workbench]:
 
 def drop_masked(root: Path) -> None:
     """Take the masked port out of the project at *root*: a peer writes one topic, too."""
-    product, people = root / "products/call_center/product.yaml", root / "company/people.yaml"
-    document = yaml.safe_load(product.read_text(encoding="utf-8"))
+    project = load_project(root)
+    known = {one.id for each in project.products.values() for one in each.contracts}
+    withdraw(root / PEOPLE, products={*project.products}, contracts=known - {MASKED})
+    path = project.product(PRODUCT).folder / "product.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
     document["outputPorts"] = [each for each in document["outputPorts"] if each["name"] == "calls"]
-    product.write_text(yaml.safe_dump(document), encoding="utf-8")
-    known = yaml.safe_load(people.read_text(encoding="utf-8"))
-    for each in known["people"]:
-        grants = each.get("grants", ())
-        each["grants"] = [grant for grant in grants if grant["contract"] != MASKED]
-    people.write_text(yaml.safe_dump(known), encoding="utf-8")
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
 
 def calls(count: int) -> pa.Table:

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.stage import CALLS, PRODUCT, drop_masked
+from mesh.contract.project import load_project
+from mesh.product.plan import plan_product
+from mesh.testing.copies import copy_project
+
 ROOT = Path(__file__).parents[2]
 ONCE = ["--rounds", "1"]
 QUICK = {
-    "growth": ["--rows", "500", "--keys", "200", *ONCE],
     "marts": ["--calls", "20000", "--new", "10", *ONCE],
     "state": ["--size", "2000", *ONCE],
 }
@@ -23,6 +27,7 @@ LONG = {
     "catalogue": ["--products", "10"],
     "codec": ["--rows", "1000", "--json", *ONCE],
     "freshness": ["--seconds", "2", *ONCE],
+    "growth": ["--rows", "500", "--keys", "200", *ONCE],
     "hop": ["--rows", "5000", *ONCE],
     "ingest": ["--rows", "5000", *ONCE],
     "keyring_http": ["--questions", "20", *ONCE],
@@ -60,3 +65,10 @@ def test_every_measurement_is_run_here_but_those_that_take_minutes_at_any_size()
     shared = {"__init__", "many", "measure", "stage"}
     known = {path.stem for path in (ROOT / "bench").glob("*.py")} - shared
     assert known - QUICK.keys() - LONG.keys() == {"days", "keyring", "sql_load"}
+
+
+def test_the_project_of_measurements_is_whole_without_its_masked_port(tmp_path: Path):
+    copy_project(ROOT, tmp_path / "project", "x")
+    drop_masked(tmp_path / "project")
+    plan = plan_product(load_project(tmp_path / "project"), PRODUCT)
+    assert [each.contract.id for each in plan.outputs] == [CALLS]

@@ -14,7 +14,7 @@ import yaml
 
 from mesh.contract.project import PEOPLE, load_project
 
-__all__ = ["copy_project"]
+__all__ = ["copy_project", "withdraw"]
 
 COMPANY, PRODUCTS = "company", "products"
 
