@@ -22,6 +22,8 @@ from tests.life import ROOT, Mesh, opened, wait_until
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 WORDS = (ANNA, HERS, ACCOUNT)
+PLACES = ("role-changes.v1", "finished-calls.rejected.v1", "contract-user.v1",
+          "links.v1", "profiles.v1")  # fmt: skip
 REQUEST = "2026-17"
 WHO = ("--identifier", f"phone:{NUMBER}", "--at", "2026-02-01", "--request", REQUEST)
 ROLES = ("--role", "user", "--role", "holder", "--role", "payer")
@@ -64,6 +66,7 @@ def scene(backbone, tmp_path_factory) -> Iterator[Scene]:
             plant(bench)
             wait_until(lambda: len(rows(mesh, "contract-user")) == 2)
             wait_until(lambda: len(rows(mesh, CALLS)) == 3)
+            wait_until(lambda: {*counted(mesh).items()} >= {(ANNA, 2), (BEN, 1)})
             wait_until(lambda: is_settled(mesh))
             age_out(bench)
             before = {
@@ -89,9 +92,15 @@ def erase(mesh: Mesh, *arguments: str) -> dict[str, Any]:
 
 def rows(mesh: Mesh, port: str) -> list[dict[str, Any]]:
     """The rows of a port."""
-    owner = "call-center" if port == CALLS else "contracts"
+    owner = {CALLS: "call-center", "profiles": "customer-profile"}.get(port, "contracts")
     document = json.loads(mesh.run("read", port, "--json", "--limit", "100", "--as", owner))
     return [dict(zip(document["columns"], each, strict=True)) for each in document["rows"]]
+
+
+def counted(mesh: Mesh) -> dict[str, int]:
+    """How many calls each user made, by the unified view."""
+    found = {each["subject_id"]: each["count_calls"] for each in rows(mesh, "profiles")}
+    return {subject: count for subject, count in found.items() if count is not None}
 
 
 def is_settled(mesh: Mesh) -> bool:
@@ -136,7 +145,7 @@ def test_before_she_is_in_every_kind_of_place(scene):
     assert any(name.endswith("storage.duckdb") for name in copies)
     assert any(name.endswith("openings.sqlite") for name in copies)
     assert any(name.startswith("sql/tables/") for name in copies)
-    for part in ("role-changes.v1", "finished-calls.rejected.v1", "contract-user.v1", "links.v1"):
+    for part in PLACES:
         assert any(name.endswith(part) for name in found), part
 
 
@@ -164,8 +173,10 @@ def test_of_the_number_that_changed_hands_all_is_there_of_who_has_it_now(scene):
     assert calls[0] in scene.before["calls"]
     assert [each["to_id"] for each in rows(scene.mesh, "contract-user")] == [BEN]
     assert [each["contract_number"] for each in rows(scene.mesh, "contracts")] == [HIS]
+    assert {each["subject_id"] for each in rows(scene.mesh, "profiles")} == {BEN}
+    assert counted(scene.mesh) == {BEN: 1}
     found = scene.topics(BEN, HIS)
-    for part in ("role-changes.v1", "finished-calls.rejected.v1", "contract-user.v1", "links.v1"):
+    for part in PLACES:
         assert any(name.endswith(part) for name in found), part
 
 
