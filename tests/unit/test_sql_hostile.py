@@ -107,6 +107,7 @@ def test_a_port_that_is_not_granted_is_as_unknown_as_one_that_is_not_there(nurse
     )
 
     assert "does not exist" in hidden
+    assert "mesh access request" in hidden
     assert hidden.replace("secrets", "nothing") == absent
     worker.close()
 

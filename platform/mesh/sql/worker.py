@@ -5,6 +5,7 @@ It is forked by `zygote`, and speaks over one descriptor. Not here: who asks, an
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -32,6 +33,11 @@ __all__ = ["Encode", "work"]
 # A format's name, the rows, and the offsets that they are true for; the answer in pieces.
 Encode = Callable[[str, pa.Schema, Iterable[pa.RecordBatch], Mapping[str, Any]], Iterator[bytes]]
 LARGEST_FRAME = 1024 * 1024
+UNKNOWN = re.compile(r"Error: (Table with name|Catalog|Schema) .* does not exist")
+UNGRANTED = (
+    "A port that is not granted is not there either: see `mesh sql --tables`, and ask for it with"
+    " `mesh access request`."
+)
 
 
 class TooLarge(MeshError):
@@ -104,7 +110,7 @@ def reason_of(error: Exception) -> str:
     text = " ".join(str(error).partition("\nLINE ")[0].split()) or type(error).__name__
     if isinstance(error, MemoryError) or "Out of Memory" in text or "std::bad_alloc" in text:
         return "the query needs more memory than a query may have: ask for less at once"
-    return text
+    return f"{text} {UNGRANTED}" if UNKNOWN.search(text) else text
 
 
 def first_line(error: Exception) -> str:
