@@ -43,7 +43,7 @@ class Watch:
         self._thread.join()
 
     def _look_on(self) -> None:
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.1):
             for process in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
                     self._look_at(process)
@@ -59,27 +59,19 @@ class Watch:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc, as Linux has it")
-def test_each_storage_is_open_in_its_own_products_process_only_over_a_whole_demo(mesh: Mesh):
+def test_a_demo_holds_alone_and_again_and_each_storage_is_open_in_its_own_process_only(mesh: Mesh):
     with Watch(mesh.home) as watch:
-        said = mesh.run("demo")
+        first = mesh.run("demo", "--keep")
+    pids = mesh.pids()
+    again = mesh.run("demo")
 
     # The kernel keeps fifteen letters of a process's name.
     assert watch.seen == {(each, each[:15]) for each in load_project(ROOT).products}
-    assert f"all {STEPS} steps hold" in said
-    assert said.count("   ✓ ") == STEPS
-    assert said.count("   $ mesh ") == STEPS
-    assert mesh.is_gone(1)
-    assert not mesh.home.exists()
-
-
-@pytest.mark.slow
-def test_a_demo_that_is_kept_leaves_the_mesh_running_and_the_next_demo_on_it_holds(mesh: Mesh):
-    mesh.run("demo", "--keep")
-    pids = mesh.pids()
-    said = mesh.run("demo")
-
-    assert f"all {STEPS} steps hold" in said
-    assert "ran before this demo and goes on" in said
+    for said in (first, again):
+        assert f"all {STEPS} steps hold" in said
+        assert said.count("   ✓ ") == STEPS
+        assert said.count("   $ mesh ") == STEPS
+    assert "ran before this demo and goes on" in again
     # But for the product that the demo kills.
     assert {**mesh.pids(), "call-center": 0} == {**pids, "call-center": 0}
     mesh.run("down")
