@@ -1,7 +1,7 @@
-"""Which ports are asked together, as the SQL access point has seen it, for product pages.
+"""Which ports are asked together and which marts read them, as the SQL access point says it.
 
-Asked in the catalogue's own name: names of ports and columns, which the pages show anyway. Where
-the service is away, nothing is said. Not here: who counts (`mesh.sql.notes`).
+For product pages, asked in the catalogue's own name: names alone, which the pages show anyway.
+Where the service is away, nothing is said. Not here: who counts (`mesh.sql.notes`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ __all__ = ["Together", "Used"]
 LONGEST = 4 << 20
 # So long one answer is shown, which takes no page any time then.
 LASTS_S = 15.0
-# A port's id, and what was used with it.
-Used = Mapping[str, Sequence[Mapping[str, Any]]]
+# What is said, by the path where it is and the word that it stands under.
+TOLD = (("/together", "together"), ("/marts/inputs", "marts"))
+# By such a word: a port's id, and what was used with it, or the marts that read it.
+Used = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Together:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> Used:
-        """What was used together, by port."""
+        """What was used together, and the marts, by port."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._kept = self._ask()
@@ -53,8 +55,9 @@ class Together:
             return {}
         try:
             headers = {"Authorization": f"Bearer {self.token(SQL_SERVICE)}"}
-            body = body_at(self.client, f"{address}/together", LONGEST, headers)
-            found: Used = json.loads(body)["together"]
+            return {
+                word: json.loads(body_at(self.client, address + path, LONGEST, headers))[word]
+                for path, word in TOLD
+            }
         except (MeshError, httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
             return {}
-        return found

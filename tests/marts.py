@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from mesh.query.files import load_queries
 from mesh.sql.marts import Marts
-from mesh.wiring.sql_marts import marts_of
-from tests.queries import ORDERS, PEOPLE
-from tests.sql import EVENTS, SECRETS, Access, opened_access
+from tests.queries import ORDERS, PEOPLE, named_in
+from tests.sql import Access, opened_access
 
 __all__ = ["KEYS", "SQL", "opened_marts", "put_mart"]
 
 SQL = "select n, count(*) as orders from sales.shop.orders where n > 1 group by n having orders < 4"
+UNLIMITED = {name: replace(each, is_limited=False) for name, each in PEOPLE.items()}
 KEYS = "select n from changed_shop_orders"
 NEEDS = "-- rows of: shop_orders\nfrom sales.shop.orders semi join _touched using (n)"
 
@@ -39,9 +39,5 @@ def put_mart(
 @contextmanager
 def opened_marts(folder: Path) -> Iterator[tuple[Access, Marts]]:
     """An access point with the marts in *folder*, each of which is refreshed by hand."""
-    plans = marts_of(load_queries(folder / "queries", PEOPLE), PEOPLE, [EVENTS, SECRETS], print)
-    with opened_access(folder) as access:
-        shelf, pool = access.desk.shelf, access.desk.pool
-        marts = Marts(folder / "sql", plans, shelf=shelf, pool=pool, granted=access.desk.granted)
-        access.desk.marts = marts.shown
-        yield access, marts
+    with opened_access(folder, named=named_in(folder / "queries", UNLIMITED)) as access:
+        yield access, access.marts

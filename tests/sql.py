@@ -27,6 +27,7 @@ from mesh.ports.serve import Server
 from mesh.query.register import Register
 from mesh.sql.desk import Desk
 from mesh.sql.limits import Limits
+from mesh.sql.marts import Marts
 from mesh.sql.notes import Notes
 from mesh.sql.nursery import Nursery, Worker
 from mesh.sql.pool import Pool
@@ -34,6 +35,7 @@ from mesh.sql.session import Copy
 from mesh.sql.shelf import Shelf
 from mesh.wiring.query_door import query_routes
 from mesh.wiring.sql import checker, sql_app
+from mesh.wiring.sql_marts import mart_routes, marts_of
 from mesh.wiring.sql_named import NOTHING, Named
 from tests.strategies import contract_of, field_of
 
@@ -104,6 +106,7 @@ EVENTS = contract_of(
 )
 SECRETS = replace(EVENTS, id="shop.secrets", topic="pub.sales.shop.secrets.v1")
 SCHEMA = avro_schema(EVENTS)
+NAMES = ("ada", "grace", "mallory", "dorothy")
 TOPIC_ID = bytes(range(16))
 
 
@@ -132,13 +135,14 @@ def value_of(key: str, n: int | bytes | None) -> bytes | None:
 
 @dataclass(kw_only=True)
 class Access:
-    """A SQL access point over HTTP, whose tables are fed by *put*."""
+    """A SQL access point over HTTP, whose tables are fed by *put*, its *marts* by hand."""
 
     home: Home
     desk: Desk
     client: httpx.Client
     granted: dict[str, frozenset[str]]
     notes: Notes
+    marts: Marts
     put: queue.Queue[list[Message]] = field(default_factory=queue.Queue)
 
     def headers(self, who: str = "ada") -> dict[str, str]:
@@ -168,12 +172,10 @@ def opened_access(
 ) -> Iterator[Access]:
     """An access point with two ports, of which ada is granted one and grace both.
 
-    Where there is one *more*, dorothy is granted that; its schema is the eighth. Some may be
-    limited to *named* queries.
+    One *more*, of the eighth schema, is granted to dorothy; some are limited to *named* queries.
     """
     home = Home.open(folder / "home")
-    names = ("ada", "grace", "mallory", "dorothy")
-    make_keys(home, [Principal(name=each, secret=f"secret of {each}") for each in names])
+    make_keys(home, [Principal(name=each, secret=f"secret of {each}") for each in NAMES])
     contracts = [EVENTS, SECRETS, *([more] if more else [])]
     shelf = shelf_of(folder / "sql", contracts)
     granted = {"ada": frozenset({EVENTS.id}), "grace": frozenset({EVENTS.id, SECRETS.id})}
@@ -183,11 +185,13 @@ def opened_access(
         pool = Pool(nursery, limits)
         rights = {"granted": lambda who: granted.get(who, frozenset()), "why_not": why_not}
         desk = Desk(shelf=shelf, pool=pool, may_ask=named.may_ask, note=notes.note, **rights)
-        app = app_of(folder / "sql/queries", desk, named, notes, public_key(home))
+        app, marts = app_of(folder / "sql", desk, named, notes, public_key(home))
         server = Server(app, home, "sql", host="127.0.0.1", port=0)
         server.start()
         with httpx.Client(base_url=server.address, trust_env=False, timeout=60) as client:
-            access = Access(home=home, desk=desk, client=client, granted=granted, notes=notes)
+            access = Access(
+                home=home, desk=desk, client=client, granted=granted, notes=notes, marts=marts
+            )
             keeper = threading.Thread(target=keep, args=(shelf, access.put, stop), daemon=True)
             keeper.start()
             try:
@@ -200,14 +204,18 @@ def opened_access(
                 shelf.close()
 
 
-def app_of(folder: Path, desk: Desk, named: Named, notes: Notes, key: str) -> FastAPI:
-    """The door of *desk*, with queries that are registered in *folder* beside *named* ones."""
-    register = Register(folder, named.queries.values(), named.people)
+def app_of(folder: Path, desk: Desk, named: Named, notes: Notes, key: str) -> tuple[FastAPI, Marts]:
+    """The door of *desk*, with *named* queries and those that are registered; and the marts."""
+    plans = marts_of(named.queries.values(), named.people, [EVENTS, SECRETS], print)
+    marts = Marts(folder, plans, shelf=desk.shelf, pool=desk.pool, granted=desk.granted)
+    desk.marts = marts.shown
+    register = Register(folder / "queries", named.queries.values(), named.people)
     named = replace(named, queries=register.queries)
     who = checker(key)
     app = sql_app(desk, who, lambda: {"state": "running", "lag": 0}, named)
     app.include_router(query_routes(named, register, notes, who))
-    return app
+    app.include_router(mart_routes(marts, desk.granted, who))
+    return app, marts
 
 
 def shelf_of(folder: Path, contracts: Sequence[Contract]) -> Shelf:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from catalog.pages.lineage import lineage_document
 from catalog.pages.ports import port_document, relation_document
@@ -23,7 +24,7 @@ from mesh.contract.model import InputPort, Product
 __all__ = ["product_document", "product_row", "standing_document", "tests_document"]
 
 MOST_HISTORY = 500
-NOTHING: Used = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def product_document(
@@ -31,11 +32,11 @@ def product_document(
     entry: Entry,
     samples: Mapping[str, Sample],
     address: str | None,
-    together: Used = NOTHING,
+    used: Used = NOTHING,
 ) -> dict[str, object]:
     """All that the catalogue knows of a product, whose door is at *address* if it is anywhere.
 
-    *together* says which ports are asked together.
+    *used* says which ports are asked together, and which marts read them.
     """
     product = entry.product
     return {
@@ -54,7 +55,8 @@ def product_document(
         "ports": [
             {
                 **port_document(shelf, entry, port, sample=samples.get(port.name), address=address),
-                "together": together.get(port.contract.id, []),
+                "together": used.get("together", NOTHING).get(port.contract.id, []),
+                "marts": used.get("marts", NOTHING).get(port.contract.id, []),
             }
             for port in product.outputs
         ],

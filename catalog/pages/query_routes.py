@@ -1,6 +1,6 @@
 """The pages of the named queries, as whoever is signed in may ask them.
 
-    GET /queries        those that this person may ask, and what they have cost
+    GET /queries        those that this person may ask, what they have cost, and the marts
     GET /queries/NAME   one: owner, parameters, result, text, cost, last runs
 
 The SQL service tells all of it, to this person. Not here: asking (`sql_routes`, the command).
@@ -29,26 +29,27 @@ def query_pages(work: Work) -> APIRouter:
 
     @router.get("/queries")
     async def get_queries(request: Request) -> Response:
-        """The queries that may be asked."""
-        return await told(request, work, "/queries", "queries.html")
+        """The queries that may be asked, and those that are kept as tables."""
+        return await told(request, work, ("/queries", "/marts"), "queries.html")
 
     @router.get("/queries/{name}")
     async def get_query(request: Request, name: str) -> Response:
         """One query."""
-        return await told(request, work, f"/queries/{quote(name, safe='')}", "query.html")
+        return await told(request, work, (f"/queries/{quote(name, safe='')}",), "query.html")
 
     return router
 
 
-async def told(request: Request, work: Work, path: str, template: str) -> Response:
-    """The page of what the service tells at *path*."""
+async def told(request: Request, work: Work, paths: tuple[str, ...], template: str) -> Response:
+    """The page of what the service tells at *paths*."""
     person = work.person(request)
     if person is None:
         return strangers_page(request, link(request.url.path))
     try:
-        found, _ = await work.services.ask(person, SQL_SERVICE, f"GET {path}")
+        said = [await work.services.ask(person, SQL_SERVICE, f"GET {each}") for each in paths]
     except MeshError as error:
         return show(request, "unavailable.html", {}, error)
+    found = {name: each for document, _ in said for name, each in document.items()}
     return show(request, template, {**found, **of(person, found)})
 
 

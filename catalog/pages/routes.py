@@ -62,7 +62,7 @@ def pages_router(
     """All pages, of the shelf that *shelf* gives when one is asked for.
 
     *look* knows the doors of products of which nothing has been observed yet, *together* which
-    ports are asked together.
+    ports are asked together and which marts read them.
     """
     router = APIRouter(tags=["pages"])
     add_home(router, shelf)

@@ -31,6 +31,8 @@ __all__ = ["Marts"]
 LOOK_S = 0.3
 # Of the time, a mart takes a fifth at most, and not more than once a second.
 REST, LEAST_REST_S = 4, 1.0
+# What everybody may know of a mart.
+NAMES = ("table", "query", "owner")
 
 
 class Marts:
@@ -107,6 +109,15 @@ class Marts:
     def told(self, granted: frozenset[str]) -> list[Mapping[str, object]]:
         """What there is to say of the same marts, and of those that have no rows yet."""
         return [{**one.told(), "is_behind": self._has_news(one)} for one in self._seen(granted)]
+
+    def readers(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
+        """By each port the marts that read it: names alone."""
+        found: dict[str, list[Mapping[str, str]]] = {}
+        for one in self._all.values():
+            told = {name: str(each) for name, each in one.told().items() if name in NAMES}
+            for port in sorted(one.file.mart.reads):
+                found.setdefault(port, []).append(told)
+        return found
 
     def make_anew(self) -> None:
         """Have every mart made anew: in the files stands what was deleted."""

@@ -1,6 +1,7 @@
 """Marts at the SQL access point: made from the named queries that say so, and told over HTTP.
 
-    GET /marts    those that one may read, with their inputs, offsets and freshness
+    GET /marts           those that one may read, with their inputs, offsets and freshness
+    GET /marts/inputs    the names of those that read a port, by each port
 
 A mart's SQL is held to what that of a state port is: it is a function of the data alone. Not
 here: refreshing (`mesh.sql.marts`).
@@ -153,5 +154,11 @@ def mart_routes(
     def get_marts(login: Login) -> Mapping[str, object]:
         """The marts that may be read."""
         return {"marts": marts.told(granted(who(login.credentials)))}
+
+    @router.get("/marts/inputs")
+    def get_inputs(login: Login) -> Mapping[str, object]:
+        """The marts that read each port, by their names."""
+        who(login.credentials)
+        return {"marts": marts.readers()}
 
     return router
