@@ -16,7 +16,7 @@ from tests.life import ROOT, Mesh, opened
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(900)]
 
-STEPS = 19
+STEPS = 20
 
 
 @pytest.fixture

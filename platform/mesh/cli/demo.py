@@ -11,7 +11,7 @@ import click
 
 from mesh.cli import lifecycle
 from mesh.cli.app import App
-from mesh.cli.demo_access import ask_for_access
+from mesh.cli.demo_access import ask_for_access, refuse_foreign_writes
 from mesh.cli.demo_audit import prove_a_call
 from mesh.cli.demo_catalogue import register_a_product
 from mesh.cli.demo_checks import arrived, call_center, check, list_of, seconds, services
@@ -24,6 +24,7 @@ from mesh.cli.demo_legacy import COMPARE, compare_a_report
 from mesh.cli.demo_lineage import compare_lineage
 from mesh.cli.demo_profile import look_at_both_users
 from mesh.cli.demo_quarantine import break_a_message
+from mesh.cli.demo_queries import FED, RUN, follow_a_mart
 from mesh.cli.demo_sql import SQL, ask_three_domains
 from mesh.cli.feed import feed_product
 from mesh.cli.output import show_table
@@ -172,21 +173,12 @@ def feed_again(app: App) -> str:
     return f"{fed.count_known:,} of {COUNT:,} were fed before: nothing is doubled"
 
 
-def refuse(app: App) -> str:
-    """Let everybody write where they may not."""
-    from mesh.control.drills import foreign_write
-
-    result = foreign_write(app.project, app.home, app.endpoint)
-    check(result["ok"] is True, f"the broker let somebody write: {result['missed']}")
-    return f"the broker refused {result['cases']} of {result['cases']} foreign writes"
-
-
 FIND = Step(title="Find the mesh that runs", command="mesh status", act=find)
 START = Step(title="Start Kafka, the registry and every product", command="mesh up", act=start)
 # Of processes that the demo may kill, on a mesh of this machine.
 KILL = Step(
     title="Kill the product while it is fed",
-    command=f"mesh feed call-center --calls {COUNT + KILLED} --seed {SEED}",
+    command=f"mesh feed call-center --calls {COUNT + FED + KILLED} --seed {SEED}",
     act=kill,
 )
 STEPS = (
@@ -216,6 +208,11 @@ STEPS = (
         act=ask_the_ring,
     ),
     Step(title="Ask three domains in one SQL query", command=SQL, act=ask_three_domains),
+    Step(
+        title="Ask a query that has a name, and see the mart of its rows follow a feed",
+        command=RUN,
+        act=follow_a_mart,
+    ),
     Step(title="Compare a report with the warehouse's", command=COMPARE, act=compare_a_report),
     Step(
         title="Port a number, and see both users in the unified view",
@@ -240,7 +237,7 @@ STEPS = (
     Step(
         title="Write to topics of others, each with its own real secret",
         command="mesh drill foreign-write",
-        act=refuse,
+        act=refuse_foreign_writes,
     ),
     Step(
         title="Change a contract so that its readers would break",

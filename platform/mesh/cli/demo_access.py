@@ -1,4 +1,4 @@
-"""The demo's step at access: asked for, granted by the owner, revoked, and refused again."""
+"""The demo's steps at access: asked for, granted, revoked and refused; and writing elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mesh.cli.demo_checks import check, until
 from mesh.cli.read import fetch_rows, find_port
 from mesh.errors import Refused
 
-__all__ = ["ask_for_access"]
+__all__ = ["ask_for_access", "refuse_foreign_writes"]
 
 OWNER, ANALYST = "grace", "mallory"
 PURPOSE = "See how access is asked for."
@@ -46,3 +46,12 @@ def is_shut(app: App, its: dict[str, str]) -> bool:
     except Refused:
         return True
     return False
+
+
+def refuse_foreign_writes(app: App) -> str:
+    """Let everybody write where they may not."""
+    from mesh.control.drills import foreign_write
+
+    result = foreign_write(app.project, app.home, app.endpoint)
+    check(result["ok"] is True, f"the broker let somebody write: {result['missed']}")
+    return f"the broker refused {result['cases']} of {result['cases']} foreign writes"
