@@ -143,7 +143,7 @@ class Intake:
             rows=rows,
             causes=causes,
             deletions=self._checker.readable(deletions, self.source.contract, faults),
-            rejections=tuple(of_messages(messages, faults)),
+            rejections=tuple(of_messages(messages, causes, faults)),
         )
 
     def _keyed(self, rows: pa.Table, found: pa.Array, faults: dict[int, Fault]) -> pa.Table:

@@ -17,7 +17,7 @@ from confluent_kafka import Message
 
 from mesh.backbone.avro import Encoder
 from mesh.contract.rules import Violation
-from mesh.product.causes import INSTANT, causes_of, trace_of
+from mesh.product.causes import INSTANT, trace_of
 from mesh.product.duck import as_json
 from mesh.product.outbox import (
     LARGEST_MESSAGE,
@@ -123,24 +123,26 @@ class Rejector:
         )
 
 
-def of_messages(messages: Sequence[Message], faults: Mapping[int, Fault]) -> list[Rejection]:
+def of_messages(
+    messages: Sequence[Message], causes: pa.Table, faults: Mapping[int, Fault]
+) -> list[Rejection]:
     """Rejections of the *messages* that have a fault by their number, in order, as they came."""
-    bad = [messages[number] for number in sorted(faults)]
-    times = causes_of(bad, is_traced=False)["time"].to_pylist()
+    numbers = sorted(faults)
+    found = causes.take(pa.array(numbers, pa.int64())).to_pylist()
     return [
         Rejection(
-            topic=message.topic() or "",
-            partition=message.partition() or 0,
-            offset=message.offset() or 0,
-            key=message.key(),
-            value=message.value(),
+            topic=cause["topic"],
+            partition=cause["partition"],
+            offset=cause["offset"],
+            key=messages[number].key(),
+            value=messages[number].value(),
             field=faults[number].field,
             rule=faults[number].rule,
             reason=faults[number].reason,
-            trace=trace_of(message),
-            sent_at=at,
+            trace=cause["trace"] or trace_of(messages[number]),
+            sent_at=cause["time"],
         )
-        for number, message, at in zip(sorted(faults), bad, times, strict=True)
+        for number, cause in zip(numbers, found, strict=True)
     ]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from mesh.contract.model import Contract
+from mesh.product.causes import causes_of
 from mesh.product.offsets import place
 from mesh.product.plan import Input
 from mesh.product.rejection import Fault, of_messages
@@ -119,8 +120,8 @@ class Retries:
                 asks[ask.only or "", ask.origin] = ask
         found = [self._arrival(each) for each in grouped(list(asks.values()))]
         if faults:
-            junk = replace(self._intake.read([]), rejections=tuple(of_messages(messages, faults)))
-            found.insert(0, junk)
+            junk = of_messages(messages, causes_of(messages, is_traced=False), faults)
+            found.insert(0, replace(self._intake.read([]), rejections=tuple(junk)))
         return found
 
     def _arrival(self, asks: list[Ask]) -> Arrival:
