@@ -59,14 +59,13 @@ def openings_of(messages: Columns) -> tuple[list[bytes], list[bool]]:
         return openings, [is_salted(each) for each in messages.headers]
     count, fixed, parts = len(messages.keys), _length(len(columns)), []
     for name, values in [*columns, (None, messages.keys), (None, messages.values)]:
-        text = b"" if name is None else name.encode()
-        fixed += b"" if name is None else _length(len(text)) + text
+        fixed += b"" if name is None else written(name.encode())
         if values.count(values[0]) == count:
             # Of all messages alike: written once.
             fixed += written(values[0])
-            continue
-        parts += [repeat(fixed, count), *lengths_and(values)]
-        fixed = b""
+        else:
+            parts += behind(fixed, values)
+            fixed = b""
     openings = [*map(b"".join, zip(*parts, repeat(fixed, count), strict=True))]
     salts = [values for name, values in columns if name == SALT]
     if len(salts) != 1:
@@ -90,12 +89,17 @@ def columns_in(headers: Sequence[Headers]) -> list[tuple[str, list[bytes | None]
     return found
 
 
-def lengths_and(values: Sequence[bytes | None]) -> list[Iterable[bytes]]:
-    """What is written of each of *values*."""
+def behind(fixed: bytes, values: Sequence[bytes | None]) -> list[Iterable[bytes]]:
+    """What is written of each of *values*, behind what is *fixed*."""
+    count = len(values)
     there = [each for each in values if each is not None]
-    if len(there) < len(values):
-        return [[written(each) for each in values]]
-    return [map(_length, map(len, there)), there]
+    if len(there) < count:
+        return [repeat(fixed, count), map(written, values)]
+    lengths = [*map(len, there)]
+    if lengths.count(lengths[0]) == count:
+        return [repeat(fixed + _length(lengths[0]), count), there]
+    known = {each: _length(each) for each in {*lengths}}
+    return [repeat(fixed, count), map(known.__getitem__, lengths), there]
 
 
 def written(value: bytes | None) -> bytes:
