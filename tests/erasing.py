@@ -1,7 +1,7 @@
 """Looks for words in every copy that a mesh keeps, each through its real reader.
 
 It shares no code with the erasure: topics are read to the last offset, committed or not, storages
-by DuckDB, logs by SQLite, and every other file of the state folder as bytes.
+by DuckDB, notes by SQLite, and every other file of the state folder as bytes.
 """
 
 from __future__ import annotations

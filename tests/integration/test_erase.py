@@ -143,7 +143,7 @@ def test_before_she_is_in_every_kind_of_place(scene):
     copies, found = scene.before["copies"], scene.before["topics"]
 
     assert any(name.endswith("storage.duckdb") for name in copies)
-    assert any(name.endswith("openings.sqlite") for name in copies)
+    assert any(name.endswith("/openings") for name in copies)
     assert any(name.startswith("sql/tables/") for name in copies)
     for part in PLACES:
         assert any(name.endswith(part) for name in found), part

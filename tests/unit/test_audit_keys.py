@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
-from tests.audit import columns
-from tests.unit.test_audit_store import ADDED, BEFORE, filled, opened
+from tests.unit.test_audit_store import BEFORE, filled, opened
 
 
 @pytest.mark.parametrize("length", [0, 16 * 7 + 3])
@@ -40,19 +36,3 @@ def test_nothing_is_kept_of_the_key_of_a_destroyed_opening(tmp_path):
 
     assert keys[16 * 7 : 16 * 8] == bytes(16)
     assert keys.count(bytes(16)) == 1
-
-
-def test_a_log_whose_keys_were_in_its_table_is_read_on(tmp_path):
-    log = filled(tmp_path, BEFORE)
-    found = log.openings.of(b"key-3", BEFORE)
-    log.close()
-    (tmp_path / "keys").unlink()
-    with closing(sqlite3.connect(tmp_path / "openings.sqlite")) as connection:
-        connection.execute("alter table openings add column key blob")
-        connection.execute("create index openings_by_key on openings (key)")
-    log = opened(tmp_path)
-    log.add(columns(ADDED, BEFORE), needs_salt=False)
-
-    assert log.openings.of(b"key-3", BEFORE) == found
-    assert len(log.openings.of(b"key-3", log.size)) == 100
-    log.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from mesh.audit.entry import ENTRY_BYTES
 from mesh.audit.store import Log
+from mesh.drills.cases import bounds, lose
 from tests.audit import NAME, columns
 from tests.verifying import KEY, filled, recounted
 
@@ -95,21 +93,15 @@ def test_entries_that_do_not_come_in_order_are_named_though_they_are_signed_for(
     assert named(log) == [("altered", "entry", "entry 20 (offset 6)")]
 
 
-def change_opening(log: Log, index: int, sql: str) -> None:
-    with closing(sqlite3.connect(log.folder / "openings.sqlite")) as connection:
-        connection.execute(sql, [index])
-        connection.commit()
-
-
 def test_a_message_that_is_not_the_one_committed_to_is_named(log):
-    change_opening(log, 9, "update openings set opening = zeroblob(9) where entry = ?")
+    flip(log, "openings", bounds(log.folder, 9)[1] - 1)
 
     assert named(log) == [("altered", "opening", "offset 18")]
 
 
 def test_a_message_that_is_gone_is_named_unless_it_was_erased(log):
     log.openings.destroy([7], "2026-1")
-    change_opening(log, 9, "delete from openings where entry = ?")
+    lose(log.folder, 9)
 
     assert named(log) == [("missing", "opening", "offset 18")]
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.audit.entry import Entry
+from mesh.audit.keyfile import digests_of
 from mesh.audit.note import LogKey
 from mesh.audit.proof import verified
 from mesh.audit.store import Log
@@ -18,8 +19,8 @@ from tests.audit import NAME, columns, key_of
 from tests.audit import Log as MemoryLog
 
 KEY = key_of(NAME.mesh)
-# In the order in which a batch is written.
-STEPS = ["keys", "openings.sqlite", "entries", "level-0", "level-1", "checkpoint"]
+# What a batch is written to before its checkpoint, in no order that could be relied on.
+FILES = ["keys", "openings", "ends", "entries", "level-0", "level-1"]
 BEFORE, ADDED = 300, 400
 
 
@@ -68,18 +69,15 @@ def test_a_log_goes_on_where_it_ended(tmp_path):
 
 
 @settings(max_examples=60, deadline=None)
-@given(done=st.integers(0, len(STEPS) - 1), torn=st.floats(0, 1))
-def test_what_was_written_and_not_signed_is_cut(pair, tmp_path_factory, done, torn):
-    """Steps before *done* were on disk, of that one a part, of later ones nothing."""
+@given(torn=st.fixed_dictionaries(dict.fromkeys(FILES, st.just(1.0) | st.floats(0, 1))))
+def test_what_was_written_and_not_signed_is_cut(pair, tmp_path_factory, torn):
+    """Of each file a part was on disk."""
     before, after = pair
     folder = tmp_path_factory.mktemp("torn") / "log"
     shutil.copytree(before, folder)
-    for name in STEPS[:done]:
-        shutil.copy(after / name, folder / name)
-    name = STEPS[done]
-    if name not in ("openings.sqlite", "checkpoint"):  # both are whole, or as they were
+    for name, part in torn.items():
         begun = (before / name).stat().st_size
-        length = begun + int(torn * ((after / name).stat().st_size - begun))
+        length = begun + int(part * ((after / name).stat().st_size - begun))
         (folder / name).write_bytes((after / name).read_bytes()[:length])
     log = opened(folder)
 
@@ -113,6 +111,25 @@ def test_an_entry_is_found_by_its_offset(tmp_path):
         0, None, 1, 299, None, None, None,
     ]  # fmt: skip
     assert Entry.parse(log.entries(7, 8)) == log.entry(7)
+
+
+@pytest.mark.parametrize("name", ["openings", "ends"])
+def test_openings_that_were_dropped_are_named(tmp_path, name):
+    filled(tmp_path, 300).close()
+    path = tmp_path / name
+    path.write_bytes(path.read_bytes()[:-1])
+
+    with pytest.raises(Unproven, match="damaged: a file of openings has"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"2026-1": ["x"]}', '{"2026-1": 1}'])
+def test_a_list_of_what_was_erased_that_is_damaged_is_named(tmp_path, text):
+    filled(tmp_path, 3).close()
+    (tmp_path / "erased").write_text(text)
+
+    with pytest.raises(StorageError, match="erased is damaged; put"):
+        opened(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["entries", "level-0", "level-1"])
@@ -206,3 +223,36 @@ def test_what_was_erased_is_told_once_and_after_a_start_too(tmp_path):
     assert again.openings.erased(0, BEFORE) == [(7, "2026-1"), (9, "2026-2")]
     assert again.openings.erased(8, 9) == []
     again.close()
+
+
+@pytest.mark.parametrize("is_asked_again", [False, True])
+def test_a_destruction_that_was_stopped_is_gone_on_with(tmp_path, is_asked_again):
+    log = filled(tmp_path, BEFORE)
+    opening, key = log.openings.at(9), digests_of([b"key-2"])[0]
+    as_they_were = {name: (tmp_path / name).read_bytes() for name in ("openings", "keys")}
+    log.openings.destroy([9], "2026-1")
+    for name, data in as_they_were.items():
+        (tmp_path / name).write_bytes(data)
+    assert log.openings.since(9, 10) == []
+    if is_asked_again:
+        assert log.openings.destroy([], "2026-1") == 0
+    log.close()
+    if not is_asked_again:
+        opened(tmp_path).close()
+
+    assert opening in as_they_were["openings"]
+    assert opening not in (tmp_path / "openings").read_bytes()
+    assert (tmp_path / "keys").read_bytes().count(key) == as_they_were["keys"].count(key) - 1
+
+
+def test_what_was_erased_behind_the_checkpoint_says_nothing_of_what_comes_there(tmp_path):
+    filled(tmp_path / "log", BEFORE).close()
+    shutil.copytree(tmp_path / "log", tmp_path / "copy")
+    filled(tmp_path / "log", ADDED).openings.destroy([BEFORE + 1], "2026-1")
+    shutil.copy(tmp_path / "log/erased", tmp_path / "copy/erased")
+    opened(tmp_path / "copy").close()
+    filled(tmp_path / "copy", ADDED).close()
+    log = opened(tmp_path / "copy")
+
+    assert log.openings.erased(0, log.size) == []
+    assert log.openings.at(BEFORE + 1) is not None

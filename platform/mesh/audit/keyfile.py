@@ -8,16 +8,14 @@ Not here: the openings themselves (`openings`).
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mesh.audit.files import File
 from mesh.audit.merkle import digests
-from mesh.errors import StorageError
 
 __all__ = ["NOTHING", "KeyFile", "digests_of"]
 
@@ -34,26 +32,28 @@ class KeyFile:
     """The digests in the file *path*. One thread adds to it; any may read."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._translated():
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self._file = os.open(path, flags, 0o600)
-            self.size = os.fstat(self._file).st_size // DIGEST_BYTES
+        self._file = File(path)
+        self.size = self._file.length // DIGEST_BYTES
 
     def cut(self, size: int) -> None:
         """Drop what lies behind the first *size*."""
         self.size = min(self.size, size)
-        with self._translated():
-            os.truncate(self._file, self.size * DIGEST_BYTES)
+        self._file.cut(self.size * DIGEST_BYTES)
 
     def put(self, begin: int, digests: Sequence[bytes]) -> None:
-        """Write *digests* from the one of entry *begin* on, onto the disk."""
-        self._write([(begin, b"".join(digests))])
+        """Write *digests* from the one of entry *begin* on; they are on the disk after `sync`."""
+        self._file.write(begin * DIGEST_BYTES, b"".join(digests))
         self.size = max(self.size, begin + len(digests))
 
+    def sync(self) -> None:
+        """Have what was written on the disk."""
+        self._file.sync()
+
     def forget(self, entries: Iterable[int]) -> None:
-        """Overwrite what is kept of *entries*, as if they had no key."""
-        self._write((each, NOTHING) for each in entries if each < self.size)
+        """Overwrite what is kept of *entries*, as if they had no key; on the disk after `sync`."""
+        for each in entries:
+            if each < self.size:
+                self._file.write(each * DIGEST_BYTES, NOTHING)
 
     def places(self, digests: Iterable[bytes], end: int) -> dict[bytes, list[int]]:
         """Those of the first *end* entries that have one of *digests*, in order."""
@@ -81,30 +81,13 @@ class KeyFile:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._file.close()
 
     def _pieces(self, end: int) -> Iterator[tuple[int, Digests]]:
-        for begin in range(0, min(end, self.size), PIECE):
-            count = min(PIECE, end - begin, self.size - begin)
-            with self._translated():
-                data = os.pread(self._file, count * DIGEST_BYTES, begin * DIGEST_BYTES)
+        end = min(end, self.size)
+        for begin in range(0, end, PIECE):
+            data = self._file.read(begin * DIGEST_BYTES, min(begin + PIECE, end) * DIGEST_BYTES)
             yield begin, np.frombuffer(data, "<u8").reshape(-1, 2)
-
-    def _write(self, pieces: Iterable[tuple[int, bytes]]) -> None:
-        with self._translated():
-            for begin, data in pieces:
-                at, left = begin * DIGEST_BYTES, data
-                while left:
-                    written = os.pwrite(self._file, left, at)
-                    left, at = left[written:], at + written
-            os.fdatasync(self._file)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(f"{self._path} cannot be used: {error.strerror or error}") from error
 
 
 def digests_of(keys: Iterable[bytes | None]) -> list[bytes]:

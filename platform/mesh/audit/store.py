@@ -1,21 +1,20 @@
 """One log on disk: its entries, tiles and checkpoint as files, and what opens them beside.
 
-A batch is written in the order openings, entries, tiles, checkpoint, each of them on disk before
-the next; so the checkpoint says what there is, and whatever lies behind it was never promised.
+Of a batch all else is on disk before the checkpoint; so that says what there is, and whatever
+lies behind it was never promised.
 Entries and hashes have a fixed length, so that a tile is a piece of the file of its level.
 Not here: where messages come from (`follower`), HTTP (`door`).
 """
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from mesh.audit.checkpoint import Checkpoint
 from mesh.audit.entry import ENTRY_BYTES, Columns, Entry, bundle, sealed
+from mesh.audit.files import File, put_whole, translated
 from mesh.audit.merkle import HASH_BYTES, consistency_proof, inclusion_proof, leaf_hashes, tree_hash
 from mesh.audit.note import SigningKey
 from mesh.audit.openings import Openings
@@ -26,7 +25,7 @@ from mesh.errors import StorageError, Unproven
 
 __all__ = ["Log"]
 
-CHECKPOINT, ENTRIES, LEVEL, OPENINGS = "checkpoint", "entries", "level-{}", "openings.sqlite"
+CHECKPOINT, ENTRIES, LEVEL = "checkpoint", "entries", "level-{}"
 # Where in an entry the two fields stand by which it is found.
 OFFSET, TIME = 22, 30
 
@@ -37,13 +36,13 @@ class Log:
     def __init__(self, folder: Path, name: LogName, key: SigningKey) -> None:
         self.name, self.folder = name, folder
         self._key = SigningKey(name=str(name), private=key.private)
-        self._files: dict[str, int] = {}
-        with translated(name):
+        self._files: dict[str, File] = {}
+        with translated(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.note = self._last_note()
-            self.size = Checkpoint.opened(self.note, self._key.log_key).size
-            self._cut()
-            self.openings = Openings(folder / OPENINGS, self.size)
+        self.size = Checkpoint.opened(self.note, self._key.log_key).size
+        self._cut()
+        self.openings = Openings(folder, self.size)
         self._growth = Growth(self.size, self.hashes)
         self.last_offset = self.offset_at(self.size - 1) if self.size else -1
 
@@ -61,15 +60,18 @@ class Log:
         name = self.name
         entries, openings = sealed(messages, name.topic_id, name.partition, needs_salt=needs_salt)
         begin, counts = self.size, level_sizes(self.size)
-        with translated(name):
-            self.openings.add(begin, messages.keys, openings)
-            self._write(ENTRIES, begin * ENTRY_BYTES, entries)
-            for level, data in enumerate(self._growth.add(leaf_hashes(entries, ENTRY_BYTES))):
-                at = counts[level] if level < len(counts) else 0
-                self._write(LEVEL.format(level), at * HASH_BYTES, data)
-            size = begin + len(openings)
-            note = self._checkpoint(size)
-            self._put_checkpoint(note)
+        self.openings.add(begin, messages.keys, openings)
+        written = [self._written(ENTRIES, begin * ENTRY_BYTES, entries)]
+        for level, data in enumerate(self._growth.add(leaf_hashes(entries, ENTRY_BYTES))):
+            at = counts[level] if level < len(counts) else 0
+            written.append(self._written(LEVEL.format(level), at * HASH_BYTES, data))
+        # All is written before any is waited for: then the disk is waited for once, nearly.
+        self.openings.sync()
+        for each in written:
+            each.sync()
+        size = begin + len(openings)
+        note = self._checkpoint(size)
+        put_whole(self.folder / CHECKPOINT, note)
         # In this order: whoever reads the size first finds all that is below it.
         self.last_offset = messages.offsets[-1]
         self.size, self.note = size, note
@@ -132,7 +134,7 @@ class Log:
         """Let go of the files."""
         self.openings.close()
         for each in self._files.values():
-            os.close(each)
+            each.close()
         self._files.clear()
 
     def _promised(self) -> tuple[int, str]:
@@ -152,15 +154,14 @@ class Log:
         }
         lengths[ENTRIES] = self.size * ENTRY_BYTES
         for name, length in lengths.items():
-            found = os.fstat(self._file(name)).st_size
+            found = self._file(name).length
             if found < length:
                 raise Unproven(
                     f"{self.name} is damaged: {name} has {found} bytes, and the checkpoint "
                     f"promises {length}; put the folder {self.folder} back from a copy"
                 )
         for path in [self.folder / ENTRIES, *self.folder.glob(LEVEL.format("*"))]:
-            if path.exists():
-                os.truncate(path, lengths.get(path.name, 0))
+            self._file(path.name).cut(lengths.get(path.name, 0))
         root = tree_hash(nodes_of(self.hashes), self.size)
         if self.note.split("\n")[:3] != self._checkpoint(self.size, root).split("\n")[:3]:
             raise Unproven(
@@ -172,45 +173,16 @@ class Log:
         found = tree_hash(nodes_of(self.hashes), size) if root is None else root
         return Checkpoint(origin=str(self.name), size=size, root=found).note(self._key)
 
-    def _put_checkpoint(self, note: str) -> None:
-        new = self.folder / f".{CHECKPOINT}"
-        new.touch(mode=0o600)
-        with new.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.folder / CHECKPOINT)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def _write(self, name: str, at: int, data: bytes) -> None:
+    def _written(self, name: str, at: int, data: bytes) -> File:
         file = self._file(name)
-        while data:
-            written = os.pwrite(file, data, at)
-            data, at = data[written:], at + written
-        os.fdatasync(file)
-
-    def _read(self, name: str, begin: int, end: int) -> bytes:
-        data = os.pread(self._file(name), end - begin, begin)
-        if len(data) < end - begin:
-            raise Unproven(f"{self.name} is damaged: {name} ends before byte {end}")
-        return data
-
-    def _file(self, name: str) -> int:
-        file = self._files.get(name)
-        if file is None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            file = self._files.setdefault(name, os.open(self.folder / name, flags, 0o600))
+        file.write(at, data)
         return file
 
+    def _read(self, name: str, begin: int, end: int) -> bytes:
+        return self._file(name).read(begin, end)
 
-@contextmanager
-def translated(name: LogName) -> Iterator[None]:
-    """Errors of the disk become a `StorageError`."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{name} cannot be kept: {error.strerror or error}") from error
+    def _file(self, name: str) -> File:
+        file = self._files.get(name)
+        if file is None:
+            file = self._files.setdefault(name, File(self.folder / name))
+        return file

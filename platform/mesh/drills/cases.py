@@ -5,13 +5,14 @@ A case that gives None is no fault, and nothing may be found.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import duckdb
+import numpy as np
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,7 +26,7 @@ from mesh.backbone.wire import frame
 from mesh.drills.bed import PRODUCT
 from mesh.drills.ground import REQUEST, VICTIM, Copy, columns_of
 
-__all__ = ["CASES", "Expected"]
+__all__ = ["CASES", "Expected", "bounds", "lose"]
 
 # What is to be found, of what, and where.
 Expected = tuple[Fault, What, str]
@@ -55,21 +56,15 @@ def tile(copy: Copy) -> Expected:
 def payload(copy: Copy) -> Expected:
     """A byte of a message that is kept is flipped."""
     name, offset = copy.ground.victim()
-    with openings(copy, name) as connection:
-        sql = "select opening from openings where entry = ?"
-        data = bytearray(connection.execute(sql, [VICTIM]).fetchone()[0])
-        data[-1] ^= 1
-        connection.execute("update openings set opening = ? where entry = ?", [data, VICTIM])
-        connection.commit()
+    _, end = bounds(copy.folder / name.path, VICTIM)
+    flip(copy, name, "openings", end - 1)
     return "altered", "opening", f"{source(name)} offset {offset}"
 
 
 def payload_gone(copy: Copy) -> Expected:
     """A message that is kept is removed, and nothing says why."""
     name, offset = copy.ground.victim()
-    with openings(copy, name) as connection:
-        connection.execute("delete from openings where entry = ?", [VICTIM])
-        connection.commit()
+    lose(copy.folder / name.path, VICTIM)
     return "missing", "opening", f"{source(name)} offset {offset}"
 
 
@@ -189,9 +184,19 @@ def flip(copy: Copy, name: LogName, file: str, at: int) -> None:
     path.write_bytes(data)
 
 
-def openings(copy: Copy, name: LogName) -> closing[sqlite3.Connection]:
-    """What opens the entries of a log, as it lies there."""
-    return closing(sqlite3.connect(copy.file(name, "openings.sqlite")))
+def bounds(folder: Path, entry: int) -> tuple[int, int]:
+    """Where what opens an entry of a log begins and ends in its file."""
+    begin, end = [0, *np.fromfile(folder / "ends", "<u8").tolist()][entry : entry + 2]
+    return begin, end
+
+
+def lose(folder: Path, entry: int) -> None:
+    """Take what opens an entry out of a log's files, as if nothing had ever been kept of it."""
+    begin, end = bounds(folder, entry)
+    data, ends = (folder / "openings").read_bytes(), np.fromfile(folder / "ends", "<u8")
+    (folder / "openings").write_bytes(data[:begin] + data[end:])
+    ends[entry:] -= end - begin
+    ends.tofile(folder / "ends")
 
 
 def erased(copy: Copy, request: str) -> tuple[LogName, int]:
