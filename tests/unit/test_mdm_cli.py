@@ -64,5 +64,5 @@ def test_a_run_is_kept_and_told_again_drawn_and_shown_card_by_card(typed, tmp_pa
     assert [each["role"] for each in cards] == ["user"]
     with pytest.raises(WrongUse, match="no golden record has the number"):
         typed("show", "+1202")
-    with pytest.raises(WrongUse, match="cannot be written"):
+    with pytest.raises(SettingsError, match="cannot be written"):
         typed("report", "--svg", str(tmp_path / "no" / "twin.svg"))

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from mesh.cli.app import App
-from mesh.cli.output import show_json, show_table, steps
-from mesh.errors import WrongUse
+from mesh.cli.output import put_text, show_json, show_table, steps
 
 __all__ = ["mdm"]
 
@@ -83,10 +82,7 @@ def report(app: App, *, svg: Path | None, as_json: bool) -> None:
 
     found = kept_report(app.found_home.path / FOLDER)
     if svg is not None:
-        try:
-            svg.write_text(svg_of(found), encoding="utf-8")
-        except OSError as error:
-            raise WrongUse(f"{svg} cannot be written: {error.strerror}") from error
+        put_text(svg, svg_of(found))
     tell(found, as_json=as_json)
 
 
