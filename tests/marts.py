@@ -11,7 +11,7 @@ from mesh.sql.marts import Marts
 from tests.queries import ORDERS, PEOPLE, named_in
 from tests.sql import Access, opened_access
 
-__all__ = ["KEYS", "SQL", "opened_marts", "put_mart"]
+__all__ = ["KEYS", "SQL", "UNLIMITED", "opened_marts", "put_mart"]
 
 SQL = "select n, count(*) as orders from sales.shop.orders where n > 1 group by n having orders < 4"
 UNLIMITED = {name: replace(each, is_limited=False) for name, each in PEOPLE.items()}

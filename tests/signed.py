@@ -100,9 +100,10 @@ def signed_pages(
 
 
 @contextmanager
-def opened_orders(folder: Path) -> Iterator[Signed]:
-    """The same with three orders, which ada and grace may read."""
-    with signed_pages(folder) as found:
+def opened_orders(folder: Path, named: Named = NOTHING) -> Iterator[Signed]:
+    """The same with three orders, which ada and grace may read, and marts of them."""
+    with signed_pages(folder, named=named) as found:
         found.sql.put.put(messages_of([("a", 1), ("b", 2), ("c", 3)]))
         wait_until(lambda: found.sql.rows(f"select count(*) from {ORDERS}") == [[3]])
+        found.sql.marts.step()
         yield found

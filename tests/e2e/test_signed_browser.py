@@ -12,7 +12,9 @@ from mesh.sql.limits import missing
 from tests.access import CALLS, PURPOSE
 from tests.browser import barriers, find_chromium, opened_browser
 from tests.life import wait_until
+from tests.marts import UNLIMITED, put_mart
 from tests.models import CARD, SHEET, opened_runs
+from tests.queries import named_in
 from tests.signed import ORDERS, opened_orders
 
 CHROMIUM = find_chromium()
@@ -36,7 +38,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory):
-    with opened_orders(tmp_path_factory.mktemp("signed")) as found:
+    folder = tmp_path_factory.mktemp("signed")
+    put_mart(folder / "queries")
+    with opened_orders(folder, named_in(folder / "queries", UNLIMITED)) as found:
         yield found
 
 
@@ -73,9 +77,9 @@ def test_a_query_is_asked_by_the_keyboard_and_answered_with_a_chart(browser, sig
         assert [each.split() for each in rows] == [["a", "1"], ["b", "2"], ["c", "3"]]
         assert page.locator("svg.chart rect.bar").count() == 3
         assert page.locator("[data-command]").inner_text() == f"mesh sql --as ada '{BY_ID}'\n"
-        assert page.get_by_text("before 5").is_hidden()
+        assert page.get_by_text("partition 0 before 5").is_hidden()
         page.get_by_text("For which offsets it is true").click()
-        assert page.get_by_text("before 5").is_visible()
+        assert page.get_by_text("partition 0 before 5").is_visible()
         ask(page, BY_ID, "Explain")
         assert "SCAN" in page.get_by_label("The plan of the query").inner_text()
 
@@ -162,12 +166,15 @@ def test_the_pages_have_no_barrier_and_fit_the_window(browser, signed, scheme, w
         found = {"sql": look(page, scheme, width, "sql")}
         page.goto(f"{signed.address}/access?port={CALLS}")
         found["access"] = look(page, scheme, width, "access")
+        page.goto(f"{signed.address}/queries")
+        assert page.get_by_role("rowheader", name="marts.sales.per_n").is_visible()
+        found["queries"] = look(page, scheme, width, "queries")
     with browser.new_context(**options) as context:
         page = context.new_page()
         page.goto(f"{signed.address}/sql")
         found["login"] = look(page, scheme, width, "login")
 
-    assert found == {"sql": ([], True), "access": ([], True), "login": ([], True)}
+    assert found == dict.fromkeys(("sql", "access", "queries", "login"), ([], True))
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 320)])
