@@ -47,9 +47,9 @@ def calls_of(status: Mapping[str, object]) -> int:
     return int(rows.get("calls", 0)) if isinstance(rows, dict) else -1
 
 
-def until(holds: Callable[[], object]) -> bool:
+def until(holds: Callable[[], object], wait_s: float = WAIT_S) -> bool:
     """Whether something came to hold in time."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + wait_s
     while not holds():
         if time.monotonic() > deadline:
             return False
