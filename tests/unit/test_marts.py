@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from mesh.query.files import load_queries
 from mesh.sql import marts as marts_module
 from mesh.sql import shelf as shelf_module
 from mesh.sql.limits import missing
+from mesh.sql.part import NEEDED
 from mesh.wiring.sql_marts import marts_of
 from tests.life import wait_until
 from tests.marts import KEYS, NEEDS, SQL, opened_marts, put_mart
@@ -181,6 +183,28 @@ def test_what_was_computed_before_an_erasure_is_not_kept_after_it(fed, monkeypat
     assert fed.told()[0]["refreshed_at"] is None
 
 
+@pytest.mark.parametrize("damage", ["removed", "truncated", "garbage", "another"])
+def test_a_damaged_file_is_made_anew_and_its_reason_said_once(fed, tmp_path, damage):
+    path = tmp_path / "sql" / "marts" / "marts.per-n.duckdb"
+    fed.put([("a", 2), ("b", 3)])
+    fed.put([("c", 3)])
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "another":
+        duckdb.connect(str(path)).close()
+    elif damage != "removed":
+        path.write_bytes(data[:5000] if damage == "truncated" else b"garbage " * 2000)
+
+    fed.access.put.put(messages_of([("d", 2)], first=fed.next))
+    said = [reason for _, reason in wait_until(fed.marts.step)]
+    meanwhile = fed.mart()
+    wait_until(fed.is_refreshed)
+
+    assert [each.partition(":")[0] for each in said] == ["its file is made anew"]
+    assert (meanwhile, fed.mart()) == ([[2, 1], [3, 2]], [[2, 2], [3, 2]])
+    assert (fed.told()[0]["is_part"], fed.told()[0]["reason"]) == (False, "")
+
+
 def test_a_mart_on_a_schedule_waits_for_it(tmp_path):
     put_mart(tmp_path / "queries", when="every: PT10H")
     with opened_marts(tmp_path) as (access, marts):
@@ -230,6 +254,13 @@ def test_sql_that_is_no_function_of_its_ports_is_no_mart_and_stops_no_other(
     (reason,) = said
     assert "is not kept as a mart: " in reason
     assert words in reason
+
+
+def test_a_part_of_a_query_reads_what_its_needs_file_gives_and_nothing_else(tmp_path):
+    put_mart(tmp_path / "queries", keys=KEYS, needs=NEEDS)
+    (mart,) = marts_of(load_queries(tmp_path / "queries", PEOPLE), PEOPLE, [EVENTS], print)
+
+    assert mart.part_sql == SQL.replace("sales.shop.orders", f"{NEEDED} as orders")
 
 
 def test_a_mart_has_no_parameters(tmp_path):

@@ -22,7 +22,6 @@ from mesh.contract.rules import Violation
 from mesh.contract.types import duckdb_columns
 from mesh.errors import StorageError
 from mesh.product.duck import batch_error, connect, quoted, storage_error, transaction
-from mesh.product.state_needs import Needs
 from mesh.product.state_port import StatePort
 from mesh.product.state_query import StateQuery
 from mesh.sql.part import IS_THERE
@@ -48,7 +47,8 @@ class Mart:
     """A named query whose rows are kept, as *contract* promises them.
 
     It reads *inputs*, contracts by the name that its keys file knows them by, with the grants of
-    *owner*; every *every_s* seconds, or as soon as there are new offsets.
+    *owner*; every *every_s* seconds, or as soon as there are new offsets. Where *needs_sql* gives
+    the rows that are enough for some keys, *part_sql* is the query of those.
     """
 
     contract: Contract
@@ -57,7 +57,8 @@ class Mart:
     promise: Promise
     inputs: Mapping[str, Contract]
     keys_sql: str = ""
-    needs: Needs | None = None
+    needs_sql: str = ""
+    part_sql: str = ""
     every_s: float = 0.0
 
     @property
@@ -68,7 +69,7 @@ class Mart:
     @property
     def digest(self) -> str:
         """By which rows of another query, or of other columns, are known."""
-        made = (self.sql, self.keys_sql, self.needs and self.needs.sql, sorted(self.reads))
+        made = (self.sql, self.keys_sql, self.needs_sql, sorted(self.reads))
         return hashlib.sha256(repr((made, self.promise)).encode()).hexdigest()
 
 
@@ -131,7 +132,7 @@ class MartFile:
     @contextmanager
     def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The file, begun anew where it is not of this query; closed, all of it is in the file."""
-        if not self.refreshed_at or not self.path.exists():
+        if not self.refreshed_at:
             self.remove()
             columns = ", ".join(f"{quoted(n)} {t}" for n, t in duckdb_columns(self.mart.contract))
             try:
@@ -142,12 +143,22 @@ class MartFile:
                 raise storage_error(self.path, error) from error
         connection = connect(self.path)
         try:
+            self._check(connection)
             yield connection
         finally:
             try:
                 connection.close()
             except duckdb.Error as error:
                 raise StorageError(f"{self.path} cannot be written: {error}") from error
+
+    def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Raise `StorageError` where the file is not as we left it: a part would not be enough."""
+        try:
+            found = connection.execute("select refreshed_at from mesh.mart").fetchall()
+        except duckdb.Error as error:
+            raise storage_error(self.path, error) from error
+        if found != [(self.refreshed_at,)]:
+            raise StorageError(f"{self.path} is not as it was left")
 
     def _contract(self) -> Contract:
         """The contract, by the name of the table."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mesh.errors import MeshError
+from mesh.errors import MeshError, NoRoom, StorageError
 from mesh.sql.asked import Asked, document_of, offsets_of
 from mesh.sql.mart import Mart, MartFile
 from mesh.sql.part import Part
@@ -152,7 +152,15 @@ class Marts:
         with self._lock:
             if age != self._age or not mart.reads <= self._granted(mart.owner):
                 return
-            is_other = one.file.take(rows, offsets_of(shown), is_part=part is not None)
+            try:
+                is_other = one.file.take(rows, offsets_of(shown), is_part=part is not None)
+            except NoRoom:
+                raise
+            except StorageError as error:
+                # Its copies are whole, and are shown meanwhile.
+                one.file.remove()
+                one.made_from = {}
+                raise StorageError(f"its file is made anew: {error}") from error
             one.made_from = {each.contract.id: (each.era, each.changes) for each in shown}
             one.is_part = part is not None
             one.show(is_other=is_other)

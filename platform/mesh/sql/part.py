@@ -18,10 +18,12 @@ from mesh.product.state_needs import TOUCHED
 from mesh.product.state_query import CHANGED
 from mesh.sql.promise import RESULT, judged
 
-__all__ = ["IS_THERE", "Changed", "Part", "part_of"]
+__all__ = ["IS_THERE", "NEEDED", "Changed", "Part", "part_of"]
 
 # Of a touched key without a row it is false.
 IS_THERE = "_is_there"
+# The rows that a needs file gives, as the mart's SQL calls them.
+NEEDED = "_needed_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,13 @@ class Changed:
 class Part:
     """Which rows of a mart are wanted: those of the keys that *keys_sql* gives of *changed*.
 
-    *needs_sql* gives the rows of *table*, its three names, that are enough.
+    *needs_sql* gives the rows that are enough, where there are such, for *sql*, the mart's.
     """
 
+    sql: str
     keys_sql: str
     changed: tuple[Changed, ...]
     needs_sql: str = ""
-    table: tuple[str, ...] = ()
 
     def as_document(self) -> Mapping[str, object]:
         """As a worker is told it."""
@@ -53,11 +55,10 @@ class Part:
 
 def part_of(
     connection: duckdb.DuckDBPyConnection,
-    sql: str,
     promise: Mapping[str, Any],
     part: Mapping[str, Any],
 ) -> duckdb.DuckDBPyConnection:
-    """The touched keys, each with its row as *sql* gives it now, if there is one.
+    """The touched keys, each with its row as the mart's SQL gives it now, if there is one.
 
     Raises `Broken` where a row breaks the promise.
     """
@@ -73,11 +74,10 @@ def part_of(
         f"create temp table {TOUCHED} as"
         f" select distinct {casts} from ({part['keys_sql']}\n) k({given}) where {are_there}"
     )
-    if part["needs_sql"]:
-        connection.execute(f"create temp table _needed as {part['needs_sql']}")
-        table = ".".join(map(quoted, part["table"]))
-        connection.execute(f"create or replace view {table} as from temp._needed")
-    judged(connection, f"from ({sql}\n) q semi join {TOUCHED} using ({names})", {}, promise)
+    # Of rows that are read once, DuckDB reads no more columns than the query has.
+    needed = f"with {NEEDED} as ({part['needs_sql']}\n) " if part["needs_sql"] else ""
+    rows = f"{needed}from ({part['sql']}\n) q semi join {TOUCHED} using ({names})"
+    judged(connection, rows, {}, promise)
     columns = ", ".join(f"{'t' if each in keys else 'r'}.{quoted(each)}" for each in types)
     return connection.execute(
         f"select {columns}, r.{quoted(keys[0])} is not null as {IS_THERE}"

@@ -125,7 +125,7 @@ def results(
     Raises `WrongUse` for what is not one query; whatever it changed in memory is gone afterwards.
     """
     sql = only_query(connection, query.sql) if limits.has("statements") else query.sql
-    # A part is computed from fewer rows: views of this connection's own are replaced for it.
+    # A part is computed by way of views and tables of this connection's own.
     is_reading = limits.has("statements") and query.part is None
     connection.execute("begin transaction read only" if is_reading else "begin")
     try:
@@ -133,7 +133,7 @@ def results(
             text = f"explain {sql}" if query.is_plan else sql
             found = connection.execute(text, query.parameters)
         elif query.part is not None:
-            found = part_of(connection, sql, query.promise, query.part)
+            found = part_of(connection, query.promise, query.part)
         elif isinstance(query.parameters, dict):
             values = bound(connection, query.promise, query.parameters)
             found = judged(connection, sql, values, query.promise)

@@ -64,12 +64,11 @@ class Standing:
             for number, each in enumerate(shown)
             if each.contract.kind == "event"
         ]
-        needs = mart.needs
         return Part(
+            sql=mart.part_sql or mart.sql,
             keys_sql=mart.keys_sql,
             changed=tuple(changed),
-            needs_sql=needs.sql if needs else "",
-            table=name_of(mart.inputs[needs.input]) if needs else (),
+            needs_sql=mart.needs_sql,
         )
 
     def show(self, *, is_other: bool) -> None:

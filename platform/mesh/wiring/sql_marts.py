@@ -24,10 +24,10 @@ from mesh.contract.model import Contract
 from mesh.contract.names import listed
 from mesh.contract.people import Person
 from mesh.contract.types import duckdb_columns
-from mesh.errors import InvalidFile
+from mesh.errors import InvalidFile, WrongUse
 from mesh.product.duck import quoted
 from mesh.product.event_lint import base_tables, clock_faults, parse
-from mesh.product.state_needs import read_needs
+from mesh.product.state_needs import Needs, read_needs
 from mesh.product.state_query import (
     CHANGED,
     column_faults,
@@ -40,7 +40,9 @@ from mesh.product.state_query import (
 from mesh.query.files import NamedQuery
 from mesh.sql.mart import Mart
 from mesh.sql.marts import Marts
+from mesh.sql.part import NEEDED
 from mesh.sql.shelf import name_of
+from mesh.wiring.query_text import renamed
 from mesh.wiring.sql_named import promise_of
 
 __all__ = ["mart_routes", "marts_of", "refreshing"]
@@ -105,9 +107,22 @@ def mart_of(query: NamedQuery, domain: str, known: Iterable[Contract]) -> Mart:
         promise=promise_of(query),
         inputs=inputs,
         keys_sql=keys,
-        needs=needs if keys else None,
+        **narrowed(query, inputs, needs if keys else None),
         every_s=(duration_ms(query.mart) or 0) / 1000,
     )
+
+
+def narrowed(
+    query: NamedQuery, inputs: Mapping[str, Contract], needs: Needs | None
+) -> Mapping[str, str]:
+    """The SQL of the rows that are enough for some keys, and of the query over them."""
+    if needs is None:
+        return {}
+    table = ".".join(name_of(inputs[needs.input]))
+    try:
+        return {"needs_sql": needs.sql, "part_sql": renamed(query.sql, {table: NEEDED})}
+    except WrongUse as error:
+        raise InvalidFile([fault(query.path, str(error), "as its needs file wants it")]) from error
 
 
 def missed_by(keys_sql: str, inputs: Mapping[str, Contract]) -> list[str]:
