@@ -42,7 +42,7 @@ from mesh.sql.mart import Mart
 from mesh.sql.marts import Marts
 from mesh.sql.part import NEEDED
 from mesh.sql.shelf import name_of
-from mesh.wiring.query_text import renamed
+from mesh.wiring.query_text import renamed, tables_in, tree_of
 from mesh.wiring.sql_named import promise_of
 
 __all__ = ["mart_routes", "marts_of", "refreshing"]
@@ -68,24 +68,21 @@ def marts_of(
         if query.mart:
             try:
                 found.append(mart_of(query, people[query.owner].domain, known))
-            except InvalidFile as error:
+            except (InvalidFile, WrongUse) as error:
                 say(f"{query.name} is not kept as a mart: {error}")
     return found
 
 
 def mart_of(query: NamedQuery, domain: str, known: Iterable[Contract]) -> Mart:
-    """The mart of a query, its SQL judged. Raises `InvalidFile` with its faults."""
-    # Takes a tenth of a second, and not every company has marts.
-    from mesh.sql.together import used_in
-
-    contracts = {each.id: each for each in known}
-    ports = used_in(query.sql, contracts.values()).ports
-    inputs = {"_".join(name_of(each)[1:]): each for each in map(contracts.__getitem__, ports)}
+    """The mart of a query, its SQL judged. Raises `InvalidFile` or `WrongUse` with its faults."""
+    tree = tree_of(query.sql)
+    contracts = {".".join(name_of(each)): each for each in known}
+    ports = {name: contracts[name] for name, _ in tables_in(tree) if name in contracts}
+    inputs = {"_".join(name_of(each)[1:]): each for each in ports.values()}
     id_ = f"marts.{query.name}"
     contract = replace(
         query.result, id=id_, topic=id_, domain="marts", product=domain, path=query.path
     )
-    tree = parse(query.sql)
     problems = [*clock_faults(tree), *limit_faults(tree)]
     if not inputs:
         problems.append("it reads no port that is a topic")
@@ -119,10 +116,7 @@ def narrowed(
     if needs is None:
         return {}
     table = ".".join(name_of(inputs[needs.input]))
-    try:
-        return {"needs_sql": needs.sql, "part_sql": renamed(query.sql, {table: NEEDED})}
-    except WrongUse as error:
-        raise InvalidFile([fault(query.path, str(error), "as its needs file wants it")]) from error
+    return {"needs_sql": needs.sql, "part_sql": renamed(query.sql, {table: NEEDED})}
 
 
 def missed_by(keys_sql: str, inputs: Mapping[str, Contract]) -> list[str]:
