@@ -17,7 +17,7 @@ from tests.repository import ROOT, SOURCES, files
 
 __all__ = ["faults_of", "modules", "name_of"]
 
-EVERYWHERE = ("mesh.errors", "mesh.settings", "mesh.home", "mesh.lean")
+EVERYWHERE = ("mesh.errors", "mesh.garbage", "mesh.settings", "mesh.home", "mesh.lean")
 CORE = ("mesh.contract", "mesh.backbone", "mesh.product")
 ABOVE = (
     "mesh.ports",

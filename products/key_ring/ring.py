@@ -9,16 +9,16 @@ Two time axes: when a link is true, and what was known when. Not here: chains of
 
 from __future__ import annotations
 
-import gc
 import sys
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
+
+from mesh.garbage import no_garbage
 
 __all__ = ["ALWAYS", "FOREVER", "Ring", "Statement", "columns_of"]
 
@@ -186,18 +186,6 @@ def sides(statement: Statement) -> tuple[tuple[Side, str], tuple[Side, str]]:
     """By what a statement is found, from either end."""
     relation = statement.relation
     return ((relation, True), statement.from_id), ((relation, False), statement.to_id)
-
-
-@contextmanager
-def no_garbage() -> Iterator[None]:
-    """Not looking for garbage while many values are made that stay: it takes most of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def columns_of(table: pa.Table, names: tuple[str, ...]) -> list[list[Any]]:

@@ -20,6 +20,7 @@ from mesh.audit.store import Log
 from mesh.backbone.admin import ABSENCES, kafka_error, stops_client
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError, MeshError
+from mesh.garbage import no_garbage
 from mesh.product.fetch import fetch
 from mesh.product.following import Place, follower, place_of, watermarks
 from mesh.product.public_topics import Found, Topics
@@ -88,6 +89,8 @@ class Follower:
                 self.reason = str(error)
                 stop.wait(LOOK_S)
 
+    # The headers of a batch are some 90,000 values: to walk them takes longer than to make them.
+    @no_garbage()
     def step(self, timeout_s: float = WAIT_S) -> int:
         """Look for topics where it is time, and log what has arrived; how many messages.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 import threading
 from collections.abc import Callable, Mapping
@@ -50,7 +49,9 @@ def run_audit(
 
     Raises `AlreadyRunning` where another does on this state folder.
     """
-    prepare()
+    # A log has some seven files open, and a shell's usual limit of 1,024 is reached early.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     folder = home.folder(AUDIT_SERVICE)
     with locked(folder / "lock", "the audit service"):
         key = log_key_of(folder)
@@ -74,15 +75,6 @@ def run_audit(
             with serving(app, settings, home, AUDIT_SERVICE) as address:
                 log(f"the audit service listens at {address}, its key is {key.log_key}")
                 follower.run(stop)
-
-
-def prepare() -> None:
-    """Make room for many logs, and for what each message makes."""
-    # A log has some seven files open, and a shell's usual limit of 1,024 is reached early.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    # A batch has 90,000 headers: to walk all that was imported as often took a fourth of the time.
-    gc.freeze()
 
 
 def app_of(
