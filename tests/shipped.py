@@ -67,6 +67,8 @@ class Sent:
     def headers(self) -> None:
         return None
 
+    def set_headers(self, _: object) -> None: ...
+
     def timestamp(self) -> tuple[int, int]:
         return (1, BEGIN_MS + self.where[2])
 

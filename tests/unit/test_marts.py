@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,13 +15,12 @@ from mesh.sql.limits import missing
 from mesh.sql.part import NEEDED
 from mesh.wiring.sql_marts import marts_of
 from tests.life import wait_until
-from tests.marts import KEYS, NEEDS, SQL, opened_marts, put_mart
+from tests.marts import KEYS, MART, NEEDS, SQL, Fed, opened_marts, put_mart
 from tests.queries import PEOPLE
 from tests.sql import EVENTS, SECRETS, messages_of
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"needs limits: {missing()}")
 
-MART = "select n, orders from marts.sales.per_n order by n"
 # Key and number of an order; None deletes all that came before of that key.
 said = st.lists(
     st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 5)), min_size=1, max_size=8
@@ -35,41 +32,6 @@ def no_rest(monkeypatch):
     monkeypatch.setattr(marts_module, "LEAST_REST_S", 0.0)
     monkeypatch.setattr(marts_module, "REST", 0)
     monkeypatch.setattr(shelf_module, "EVERY_S", 0.0)
-
-
-class Fed:
-    """An access point that is told orders, one batch after the other."""
-
-    def __init__(self, access, marts):
-        self.access, self.marts, self.next = access, marts, 0
-        self.rows = []
-
-    def put(self, batch):
-        """Take a batch in, and refresh."""
-        self.access.put.put(messages_of(batch, first=self.next))
-        self.next += 2 * len(batch)
-        table = self.access.desk.shelf.tables[EVENTS.topic]
-        wait_until(lambda: table.offsets.get(0, 0) == self.next - 1)
-        for key, n in batch:
-            self.rows = [each for each in self.rows if n is not None or each[0] != key]
-            self.rows += [(key, n)] if n is not None else []
-        # A copy is as new as half a second, so a look may have found one of before.
-        wait_until(self.is_refreshed)
-
-    def is_refreshed(self):
-        assert self.marts.step() == []
-        return not any(each["is_behind"] for each in self.told())
-
-    def told(self):
-        return self.marts.told(frozenset({EVENTS.id, SECRETS.id}))
-
-    def mart(self, name="per_n"):
-        return self.access.rows(MART.replace("per_n", name))
-
-    @property
-    def expected(self):
-        counts = Counter(n for _, n in self.rows if n > 1)
-        return sorted([n, count] for n, count in counts.items() if count < 4)
 
 
 @pytest.fixture
