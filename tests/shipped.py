@@ -64,8 +64,7 @@ class Sent:
     def value(self) -> bytes | None:
         return self.value_
 
-    def headers(self) -> None:
-        return None
+    def headers(self) -> None: ...
 
     def set_headers(self, _: object) -> None: ...
 
