@@ -15,7 +15,7 @@ CHUNK, CHUNK_BYTES = 1000, 1024 * 1024
 # Bounds one Kafka transaction's fan-out, so that it ends well within its time-out.
 BATCH_ROWS = 10_000
 # Bounds a batch in memory where messages are large: on its way, each is there ten times.
-BATCH_BYTES = 4 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 
 
 def fetch(consumer: Consumer, timeout_s: float) -> list[Message]:

@@ -59,8 +59,7 @@ class Relay:
                 "transactional.id": self._position_topic,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "compression.type": "lz4",
-                # A commit does not wait for it; fewer and larger requests cost Kafka and us less.
-                "linger.ms": 5,
+                "linger.ms": 0,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 1_000_000,
                 # Of 1 GB by default; `produce` waits while it is full.
