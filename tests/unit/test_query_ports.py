@@ -8,11 +8,10 @@ import pytest
 
 from mesh.contract.people import load_people
 from mesh.contract.project import load_project
-from mesh.product.event_lint import parse
+from mesh.product.event_lint import base_tables, parse
 from mesh.query.files import QUERIES, load_queries
 from mesh.sql.shelf import name_of
 from mesh.sql.together import used_in
-from mesh.wiring.query_text import tables_in
 from tests.life import ROOT
 from tests.sql import EVENTS
 
@@ -79,7 +78,7 @@ def ports_of(sql, contracts):
     """The ports that DuckDB's tree of *sql* names."""
     tree = parse(sql)
     ids = {".".join(name_of(each)): each.id for each in contracts}
-    return {ids[name] for name, _ in tables_in(tree) if name in ids}
+    return {ids[name] for name in base_tables(tree) if name in ids}
 
 
 @pytest.mark.parametrize("form", FORMS)

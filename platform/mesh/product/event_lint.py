@@ -14,7 +14,17 @@ import duckdb
 
 from mesh.contract.sandbox import sandbox
 
-__all__ = ["NotAQuery", "base_tables", "clock_faults", "faults_of", "nodes", "parse", "tables_of"]
+__all__ = [
+    "NotAQuery",
+    "base_tables",
+    "clock_faults",
+    "cte_names",
+    "faults_of",
+    "nodes",
+    "parse",
+    "tables_at",
+    "tables_of",
+]
 
 # DuckDB calls these CONSISTENT though their answer depends on the clock or the session.
 UNTRUE_TO_DATA = frozenset({"age", "current_setting", "getvariable"})
@@ -151,10 +161,17 @@ def tables_of(tree: dict[str, object]) -> set[str]:
 
 def base_tables(tree: dict[str, object]) -> Iterator[str]:
     """The names that the query reads from; with its schema where it names one."""
+    for name, _ in tables_at(tree):
+        yield name
+
+
+def tables_at(tree: dict[str, object]) -> Iterator[tuple[str, int]]:
+    """The same names, and where in the bytes of the text each stands."""
     for node in nodes(tree):
         if node.get("type") == "BASE_TABLE":
             parts = (node.get("catalog_name"), node.get("schema_name"), node["table_name"])
-            yield ".".join(str(each).lower() for each in parts if each)
+            name = ".".join(str(each).lower() for each in parts if each)
+            yield name, int(str(node["query_location"]))
 
 
 def cte_names(tree: dict[str, object]) -> set[str]:

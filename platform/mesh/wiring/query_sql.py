@@ -16,13 +16,13 @@ from mesh.contract.names import listed
 from mesh.contract.types import duckdb_columns
 from mesh.errors import WrongUse
 from mesh.product.duck import ORIGIN, quoted
-from mesh.product.event_lint import nodes
+from mesh.product.event_lint import base_tables, nodes
 from mesh.product.new_shape import Source
 from mesh.product.state_query import CHANGED, make_inputs, read_query
 from mesh.query.files import NamedQuery
 from mesh.sql.shelf import name_of
 from mesh.wiring.query_fields import key_of
-from mesh.wiring.query_text import renamed, tables_in, tree_of
+from mesh.wiring.query_text import renamed, tree_of
 
 __all__ = ["Texts", "texts_of"]
 
@@ -50,7 +50,7 @@ def texts_of(query: NamedQuery, sources: Sequence[Source], key: Sequence[str]) -
     if not keys_path.exists():
         return Texts(sql=sql, beside={}, notes=["no keys file: each batch asks the whole query"])
     keys = renamed(read_query(keys_path)[0], names)
-    read = {name for name, _ in tables_in(tree_of(keys))}
+    read = set(base_tables(tree_of(keys)))
     missed = [each.table for each in sources if CHANGED + each.table not in read]
     if key_of(query, None) != tuple(key) or missed:
         why = f"does not look at {listed(missed)}" if missed else "lists another key"

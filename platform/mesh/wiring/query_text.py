@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from mesh.contract.model import Contract
 from mesh.contract.names import nearest
 from mesh.errors import WrongUse
-from mesh.product.event_lint import NotAQuery, cte_names, nodes, parse
+from mesh.product.event_lint import NotAQuery, cte_names, nodes, parse, tables_at
 from mesh.product.new_sql import name_in_sql
 
-__all__ = ["Names", "ports_in", "renamed", "tables_in", "tree_of"]
+__all__ = ["Names", "ports_in", "renamed", "tree_of"]
 
 # Ports by domain, product and port, as they are called in SQL.
 Names = Mapping[tuple[str, str, str], Contract]
@@ -32,7 +32,7 @@ def ports_in(sql: str, known: Names) -> tuple[Contract, ...]:
     """The ports that *sql* reads, in their order. Raises `WrongUse` for what is no port."""
     tree = tree_of(sql)
     found: dict[str, Contract] = {}
-    for name, _ in sorted(tables_in(tree), key=lambda each: each[1]):
+    for name, _ in sorted(tables_at(tree), key=lambda each: each[1]):
         parts = tuple(name.split("."))
         if len(parts) == 1 and name in cte_names(tree):
             continue
@@ -55,15 +55,6 @@ def tree_of(sql: str) -> dict[str, object]:
         return parse(sql)
     except NotAQuery as error:
         raise WrongUse(f"DuckDB does not say how it reads it: {error}") from error
-
-
-def tables_in(tree: dict[str, object]) -> Iterator[tuple[str, int]]:
-    """What a query reads from, in lower case, and where in its bytes that stands."""
-    for node in nodes(tree):
-        if node.get("type") == "BASE_TABLE":
-            names = (node.get("catalog_name"), node.get("schema_name"), node["table_name"])
-            name = ".".join(str(each).lower() for each in names if each)
-            yield name, int(str(node["query_location"]))
 
 
 def renamed(sql: str, names: Mapping[str, str]) -> str:
@@ -99,7 +90,7 @@ def changed_tables(tree: dict[str, object], names: Mapping[str, str]) -> Changes
         for node in nodes(tree)
         if node.get("type") == "BASE_TABLE" and node.get("alias")
     }
-    for name, place in tables_in(tree):
+    for name, place in tables_at(tree):
         if name in names:
             old, new = tuple(name.split(".")), name_in_sql(names[name])
             is_called = names[name] != old[-1] and place not in aliased and old[-1] in used

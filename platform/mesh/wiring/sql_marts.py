@@ -42,7 +42,7 @@ from mesh.sql.mart import Mart
 from mesh.sql.marts import Marts
 from mesh.sql.part import NEEDED
 from mesh.sql.shelf import name_of
-from mesh.wiring.query_text import renamed, tables_in, tree_of
+from mesh.wiring.query_text import renamed, tree_of
 from mesh.wiring.sql_named import promise_of
 
 __all__ = ["mart_routes", "marts_of", "refreshing"]
@@ -77,7 +77,7 @@ def mart_of(query: NamedQuery, domain: str, known: Iterable[Contract]) -> Mart:
     """The mart of a query, its SQL judged. Raises `InvalidFile` or `WrongUse` with its faults."""
     tree = tree_of(query.sql)
     contracts = {".".join(name_of(each)): each for each in known}
-    ports = {name: contracts[name] for name, _ in tables_in(tree) if name in contracts}
+    ports = {name: contracts[name] for name in base_tables(tree) if name in contracts}
     inputs = {"_".join(name_of(each)[1:]): each for each in ports.values()}
     id_ = f"marts.{query.name}"
     contract = replace(
