@@ -47,8 +47,8 @@ class Mart:
     """A named query whose rows are kept, as *contract* promises them.
 
     It reads *inputs*, contracts by the name that its keys file knows them by, with the grants of
-    *owner*; every *every_s* seconds, or as soon as there are new offsets. Where *needs_sql* gives
-    the rows that are enough for some keys, *part_sql* is the query of those.
+    *owner*; every *every_s* seconds, or as soon as there are new offsets. For some keys it is
+    *part_sql*, over the rows that *needs_sql* gives where that knows which are enough.
     """
 
     contract: Contract

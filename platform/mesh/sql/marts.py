@@ -170,7 +170,7 @@ class Marts:
         run = Run(id=mart.contract.id, principal=f"the mart {mart.contract.id}")
         asked = Asked(
             principal=run.principal,
-            sql=mart.sql,
+            sql=mart.sql if part is None else mart.part_sql,
             parameters={},
             format="arrow",
             promise=mart.promise,

@@ -40,10 +40,9 @@ class Changed:
 class Part:
     """Which rows of a mart are wanted: those of the keys that *keys_sql* gives of *changed*.
 
-    *needs_sql* gives the rows that are enough, where there are such, for *sql*, the mart's.
+    *needs_sql* gives the rows that are enough, where there are such, for the mart's SQL.
     """
 
-    sql: str
     keys_sql: str
     changed: tuple[Changed, ...]
     needs_sql: str = ""
@@ -55,10 +54,11 @@ class Part:
 
 def part_of(
     connection: duckdb.DuckDBPyConnection,
+    sql: str,
     promise: Mapping[str, Any],
     part: Mapping[str, Any],
 ) -> duckdb.DuckDBPyConnection:
-    """The touched keys, each with its row as the mart's SQL gives it now, if there is one.
+    """The touched keys, each with its row as *sql* gives it now, if there is one.
 
     Raises `Broken` where a row breaks the promise.
     """
@@ -76,7 +76,7 @@ def part_of(
     )
     # Of rows that are read once, DuckDB reads no more columns than the query has.
     needed = f"with {NEEDED} as ({part['needs_sql']}\n) " if part["needs_sql"] else ""
-    rows = f"{needed}from ({part['sql']}\n) q semi join {TOUCHED} using ({names})"
+    rows = f"{needed}from ({sql}\n) q semi join {TOUCHED} using ({names})"
     judged(connection, rows, {}, promise)
     columns = ", ".join(f"{'t' if each in keys else 'r'}.{quoted(each)}" for each in types)
     return connection.execute(

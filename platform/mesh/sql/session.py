@@ -133,7 +133,7 @@ def results(
             text = f"explain {sql}" if query.is_plan else sql
             found = connection.execute(text, query.parameters)
         elif query.part is not None:
-            found = part_of(connection, query.promise, query.part)
+            found = part_of(connection, sql, query.promise, query.part)
         elif isinstance(query.parameters, dict):
             values = bound(connection, query.promise, query.parameters)
             found = judged(connection, sql, values, query.promise)

@@ -65,7 +65,6 @@ class Standing:
             if each.contract.kind == "event"
         ]
         return Part(
-            sql=mart.part_sql or mart.sql,
             keys_sql=mart.keys_sql,
             changed=tuple(changed),
             needs_sql=mart.needs_sql,

@@ -112,9 +112,9 @@ def mart_of(query: NamedQuery, domain: str, known: Iterable[Contract]) -> Mart:
 def narrowed(
     query: NamedQuery, inputs: Mapping[str, Contract], needs: Needs | None
 ) -> Mapping[str, str]:
-    """The SQL of the rows that are enough for some keys, and of the query over them."""
+    """The SQL of the query for some keys, and of the rows that are enough for them."""
     if needs is None:
-        return {}
+        return {"part_sql": query.sql}
     table = ".".join(name_of(inputs[needs.input]))
     return {"needs_sql": needs.sql, "part_sql": renamed(query.sql, {table: NEEDED})}
 
