@@ -6,7 +6,7 @@ the cases say something about it. Not here: the values (`new_values`), running t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -16,7 +16,7 @@ from mesh.product.dump_files import Plain
 from mesh.product.new_shape import Column, Shape, Source
 from mesh.product.new_values import value_of
 
-__all__ = ["cases_yaml"]
+__all__ = ["as_cases", "cases_yaml"]
 
 Row = dict[str, object]
 HEAD = """\
@@ -34,6 +34,11 @@ def cases_yaml(shape: Shape, identifiers: Mapping[str, Identifier]) -> str:
         cases = maker.joined(shape.spine)
     else:
         cases = maker.counted()
+    return HEAD + as_cases(cases)
+
+
+def as_cases(cases: Sequence[Mapping[str, object]]) -> str:
+    """Cases as text, a row a line."""
     text: str = yaml.dump(
         {"cases": cases},
         Dumper=Plain,
@@ -42,7 +47,7 @@ def cases_yaml(shape: Shape, identifiers: Mapping[str, Identifier]) -> str:
         default_flow_style=None,
         width=4096,
     )
-    return HEAD + text
+    return text
 
 
 class Maker:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import duckdb
-import yaml
 
 from mesh.contract.identifiers import Identifier
 from mesh.contract.model import Field
 from mesh.product.cases import run_state, texts, typed
 from mesh.product.duck import connect_memory
-from mesh.product.dump_files import Plain
 from mesh.product.masked import TEST_KEY, with_masks
+from mesh.product.new_cases import as_cases
 from mesh.product.new_shape import Source
 from mesh.product.new_values import value_of
 from mesh.product.plan import StateOutput
@@ -46,15 +45,7 @@ def cases_yaml(
         for name, rows in (("of no rows", nothing), ("of a few rows, one of them bare", given))
         if (expected := said(output, rows, sources)) is not None
     ]
-    text: str = yaml.dump(
-        {"cases": cases},
-        Dumper=Plain,
-        sort_keys=False,
-        allow_unicode=True,
-        default_flow_style=None,
-        width=4096,
-    )
-    return HEAD + text
+    return HEAD + as_cases(cases)
 
 
 def row_of(source: Source, number: int, identifiers: Mapping[str, Identifier]) -> Row:
