@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mesh.errors import StorageError, Unproven
+from mesh.product.durable import put
 
 __all__ = ["File", "put_whole", "translated"]
 
@@ -66,16 +67,8 @@ def put_whole(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}")
     with translated(path):
         new.touch(mode=PRIVATE)
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        new.write_text(text, encoding="utf-8")
+        put(new, path)
 
 
 @contextmanager
