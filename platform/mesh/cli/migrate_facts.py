@@ -67,10 +67,9 @@ class Migration:
     @cached_property
     def queries(self) -> Mapping[str, NamedQuery]:
         """The named queries of the company, read once: what is told is of the text compared."""
-        from mesh.query.files import QUERIES, load_queries
+        from mesh.query.files import shipped_in
 
-        found = load_queries(self.app.project_root / QUERIES, self.app.project.people)
-        return {each.name: each for each in found}
+        return {each.name: each for each in shipped_in(self.app.project)}
 
     def known(self, report: str) -> str:
         """A report by the name of its port, however it is written. Raises `WrongUse`."""

@@ -11,7 +11,7 @@ from mesh.cli.new import next_steps, show_created
 from mesh.cli.output import show_json
 from mesh.contract.names import nearest
 from mesh.errors import WrongUse
-from mesh.query.files import QUERIES, NamedQuery, load_queries
+from mesh.query.files import QUERIES, NamedQuery, shipped_in
 
 if TYPE_CHECKING:
     from mesh.product.new import Created
@@ -55,9 +55,7 @@ def publish(app: App, /, name: str, *, as_json: bool, **wanted: Any) -> None:
 
 def found(app: App, name: str) -> NamedQuery:
     """The query of this name. Raises `WrongUse` where the project has none."""
-    known = {
-        each.name: each for each in load_queries(app.project_root / QUERIES, app.project.people)
-    }
+    known = {each.name: each for each in shipped_in(app.project)}
     if name in known:
         return known[name]
     near = nearest(name, known)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract
@@ -27,7 +28,10 @@ from mesh.contract.yamlfile import MAX_BYTES, Report, YamlFile, parse_yaml
 from mesh.errors import InvalidFile
 from mesh.query.statement import check_statement
 
-__all__ = ["QUERIES", "ROW", "NamedQuery", "Parameter", "load_queries", "load_query"]
+if TYPE_CHECKING:
+    from mesh.contract.project import Project
+
+__all__ = ["QUERIES", "ROW", "NamedQuery", "Parameter", "load_queries", "load_query", "shipped_in"]
 
 QUERIES = Path("company/queries")
 
@@ -65,6 +69,11 @@ class NamedQuery:
     path: Path
     asked: Contract = field(repr=False)
     mart: str = ""
+
+
+def shipped_in(project: Project) -> tuple[NamedQuery, ...]:
+    """The named queries of a project. Raises `InvalidFile` with the faults of all."""
+    return load_queries(project.root / QUERIES, project.people)
 
 
 def load_queries(

@@ -22,7 +22,7 @@ from mesh.home import Home, locked
 from mesh.ports.bodies import Bounded
 from mesh.ports.refusals import answer_error
 from mesh.ports.serve import serving
-from mesh.query.files import QUERIES, NamedQuery, load_queries
+from mesh.query.files import shipped_in
 from mesh.query.register import Register
 from mesh.settings import Settings
 from mesh.sql.desk import Desk
@@ -96,11 +96,6 @@ def public_of(project: Project, home: Home) -> tuple[list[Contract], list[tuple[
     public = [each for each in project.contracts.values() if each.topic.startswith("pub.")]
     files = [(each, home.by_day(each.product, each.port)) for each in public if each.day_field]
     return [each for each in public if each.is_streamed], files
-
-
-def shipped_in(project: Project) -> tuple[NamedQuery, ...]:
-    """The named queries of a project. Raises `InvalidFile` with the faults of all."""
-    return load_queries(project.root / QUERIES, project.people)
 
 
 def begin_looking(
