@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -74,15 +75,18 @@ def machine() -> dict[str, object]:
 
 def peer(name: str, script: str, arguments: Mapping[str, object]) -> dict[str, float]:
     """Run `peers/SCRIPT` in the environment of its own, made at the first use; what it says."""
-    done = subprocess.run(
-        [environment(name), str(HERE / "peers" / script)],
-        # By the standard input: there are secrets in it.
-        input=json.dumps(dict(arguments)),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    # quixstreams leaves a folder where it is run.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [environment(name), str(HERE / "peers" / script)],
+            # By the standard input: there are secrets in it.
+            input=json.dumps(dict(arguments)),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            cwd=folder,
+        )
     if done.returncode:
         raise SystemExit(f"{script} failed:\n{done.stderr[-3000:]}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
