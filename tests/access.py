@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from mesh.contract.access import Access, decisions
+from mesh.contract.access import Access
 from mesh.contract.catalogue import PAGES
 from mesh.contract.project import Project
 from mesh.control.granting import GrantDesk
@@ -34,7 +33,8 @@ class Desk:
     """A desk over a book in memory, and a clock that tests move."""
 
     def __init__(self, project: Project) -> None:
-        self.book, self.now = Granted(project), NOON
+        self.now = NOON
+        self.book = Granted(project, lambda: self.now)
         self.book.take({})
         self.acts: dict[str, Access] = {}
         known = {*project.products, *project.people}
@@ -54,9 +54,8 @@ class Desk:
         return self.desk.grant(given)
 
     def may_read(self, principal: str) -> bool:
-        decided = decisions(self.acts.values(), self.now)
-        project = replace(self.book.files, decided=decided)
-        return principal in project.readers_of(project.contract(CALLS))
+        self.book.look_at_the_clock()
+        return principal in self.book.readers_of(self.book.files.contract(CALLS))
 
 
 class Reader:

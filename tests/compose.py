@@ -32,7 +32,9 @@ class Compose:
             timeout=timeout_s,
             check=False,
         )
-        assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+        if done.returncode:
+            told = f"{arguments}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+            raise AssertionError("\n".join([told, *self._stories_of_the_ill()]))
         return done.stdout
 
     def states(self) -> dict[str, str]:
@@ -40,6 +42,23 @@ class Compose:
         lines = self.run("ps", "-a", "--format", "json").splitlines()
         found = [json.loads(line) for line in lines]
         return {each["Service"]: each["Health"] or each["State"] for each in found}
+
+    def _stories_of_the_ill(self) -> Iterator[str]:
+        """Of each container that is not well: its state, its last checks, its last words."""
+        project = f"label=com.docker.compose.project={self.project}"
+        for id_ in docker("ps", "-aq", "--filter", project).split():
+            state = json.loads(docker("inspect", "--format", "{{json .State}}", id_))
+            count = docker("inspect", "--format", "{{.Name}} started again: {{.RestartCount}}", id_)
+            health = state.get("Health", {}).get("Status", "healthy")
+            if (health, state["ExitCode"]) != ("healthy", 0) or not count.rstrip().endswith(" 0"):
+                words = docker("logs", "--timestamps", "--tail", "40", id_)
+                yield f"{count}{json.dumps(state, indent=1)}\n{words}"
+
+
+def docker(*arguments: str) -> str:
+    """What `docker` prints, of both kinds."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 @contextmanager

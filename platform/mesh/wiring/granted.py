@@ -43,8 +43,8 @@ class Clock:
 class Granted:
     """Who may read what of the project of *files* now. One thread takes records, any may ask."""
 
-    def __init__(self, files: Project) -> None:
-        self.files, self._now = files, Clock()
+    def __init__(self, files: Project, now: Callable[[], datetime] | None = None) -> None:
+        self.files, self._now = files, now or Clock()
         # Replaced as a whole, so that nobody sees half of a change.
         self._state: tuple[Project, dict[str, frozenset[str]]] | None = None
         self.acts: Mapping[str, Access] = {}
