@@ -1,7 +1,7 @@
 """The pages of the named queries, as whoever is signed in may ask them.
 
     GET /queries        those that this person may ask, what they have cost, and the marts
-    GET /queries/NAME   one: owner, parameters, result, text, cost, last runs
+    GET /queries/NAME   one: owner, parameters, result, text, cost, last runs, its mart
 
 The SQL service tells all of it, to this person. Not here: asking (`sql_routes`, the command).
 """
@@ -35,7 +35,8 @@ def query_pages(work: Work) -> APIRouter:
     @router.get("/queries/{name}")
     async def get_query(request: Request, name: str) -> Response:
         """One query."""
-        return await told(request, work, (f"/queries/{quote(name, safe='')}",), "query.html")
+        one = f"/queries/{quote(name, safe='')}"
+        return await told(request, work, (one, "/marts"), "query.html")
 
     return router
 
@@ -54,12 +55,13 @@ async def told(request: Request, work: Work, paths: tuple[str, ...], template: s
 
 
 def of(person: Person, found: Mapping[str, Any]) -> Mapping[str, object]:
-    """What a page adds: who sees it, and the command that asks the query."""
+    """What a page adds: who sees it; of one query the command that asks it, and its own mart."""
     if "sql" not in found:
         return {"principal": person.name}
+    mart = next((each for each in found["marts"] if each["query"] == found["name"]), None)
     words = ["mesh", "query", "run", str(found["name"])]
     for each in found["parameters"]:
         example = next(iter(each["examples"]), "VALUE")
         words.append(f"--param={each['name']}={example}")
     command = shlex.join([*words, "--as", person.name])
-    return {"principal": person.name, "command": command}
+    return {"principal": person.name, "command": command, "marts": [mart] if mart else []}

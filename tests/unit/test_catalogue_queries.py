@@ -66,6 +66,16 @@ def test_a_query_has_its_owner_its_contract_its_cost_its_runs_and_a_command(sign
     assert shlex.split(found["command"]) == shlex.split(command)
 
 
+def test_the_page_of_a_query_that_is_kept_says_where_its_rows_are(signed):
+    kept = page_of(signed, "/queries/kept", "grace").text
+    headers = {**signed.headers("grace"), **JSON}
+    (mart,) = signed.client.get("/queries/kept", headers=headers).json()["marts"]
+
+    assert f"table <code><bdi>{mart['table']}</bdi></code>" in kept
+    assert (mart["query"], mart["is_behind"]) == ("kept", False)
+    assert "Kept as a mart" not in page_of(signed, "/queries/per-n", "grace").text
+
+
 def test_whoever_is_not_signed_in_is_asked_to(signed):
     assert "/login?to=%2Fqueries%2Fper-n" in signed.client.get("/queries/per-n", headers=HTML).text
 

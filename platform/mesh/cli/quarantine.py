@@ -44,7 +44,7 @@ class Session:
         """All entries that are not past their time, in order of port and origin."""
         now = datetime.now(UTC)
         tell: Callable[[int], None] = lambda count: progress.say(  # noqa: E731 - one expression
-            f"{self.product}: {count:,} rejections read"
+            f"{self.product}: {count:,} rejection{'s' * (count != 1)} read"
         )
         found = [each for each in self.quarantine.entries(tell) if each.is_kept(now)]
         return sorted(found, key=lambda each: each.name)
