@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from mesh.contract.model import Field
 from mesh.contract.project import load_project
 from mesh.product.engine import Engine
 from mesh.product.plan import Plan, plan_product
@@ -63,12 +64,14 @@ class Product:
 
 @contextmanager
 def openings(folder: Path) -> Iterator[Callable[..., Product]]:
-    """What opens the call center with a port's `keep` and an output's retention."""
+    """What opens the call center with a port's `keep`, an output's retention, *more* fields in."""
     products: list[Product] = []
 
-    def open_(keep: str, retention: timedelta | None = 30 * DAY) -> Product:
+    def open_(keep: str, retention: timedelta | None = 30 * DAY, *more: Field) -> Product:
         plan = plan_product(load_project(ROOT), "call-center")
-        source = replace(plan.inputs[0], keep=keep)
+        contract = plan.inputs[0].contract
+        contract = replace(contract, fields=(*contract.fields, *more))
+        source = replace(plan.inputs[0], contract=contract, keep=keep)
         output = plan.events[0]
         ms = None if retention is None else int(retention.total_seconds() * 1000)
         port = replace(output.port, contract=replace(output.contract, retention_ms=ms))

@@ -9,6 +9,7 @@ import pytest
 from mesh.product.vanished import Vanished
 from tests.arrivals import AT, arrival, id_of
 from tests.kept import DAY, TOPIC, openings
+from tests.strategies import field_of
 
 
 @pytest.fixture
@@ -30,6 +31,17 @@ def test_a_tombstone_erases_what_was_made_of_a_row_that_is_kept_no_longer(opened
     assert [(each["key"].decode(), each["value"]) for each in said] == [(id_of(1), None)]
     assert product.kept("main.calls") == [0, 2, 3]
     assert 1 not in product.kept("origins.finished_calls")
+
+
+def test_a_row_without_its_optional_record_is_erased_too(opened):
+    street = {"logicalType": "string", "name": "street", "required": True}
+    product = opened("all", None, field_of("place", "object", properties=[street]))
+    product.take(2, AT)
+
+    said = product.take(0, AT, (1,))
+
+    assert [each["key"].decode() for each in said] == [id_of(1)]
+    assert product.kept() == [0]
 
 
 def test_without_the_origins_the_same_tombstone_erases_nothing(opened):

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
+from mesh.contract.arrays import as_typed
 from mesh.contract.model import Contract
 from mesh.contract.rules import fit
 from mesh.contract.types import (
@@ -38,9 +39,13 @@ def through_duckdb(database, contract: Contract, table: pa.Table) -> pa.Table:
     database.register("given", table)
     database.execute("insert into stored select * from given")
     database.execute("checkpoint")
-    fitted = fit(database.sql("select * from stored").to_arrow_table(), contract)
-    assert fitted.violations == []
-    return fitted.table
+    return database.sql("select * from stored").to_arrow_table()
+
+
+def fitted(table: pa.Table, contract: Contract) -> pa.Table:
+    found = fit(table, contract)
+    assert found.violations == []
+    return found.table
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,24 @@ def test_every_contract_is_a_valid_avro_schema_and_stays_the_same(contract):
 def test_duckdb_gives_back_what_it_was_given(database, given):
     contract, table = given
 
-    assert through_duckdb(database, contract, table).equals(table)
+    back = through_duckdb(database, contract, table)
+    typed = as_typed(back.slice(1), arrow_schema(contract))
+
+    typed.validate(full=True)
+    assert fitted(back, contract).equals(table)
+    assert typed.equals(table.slice(1))
+
+
+def test_a_record_may_be_null_whose_parts_are_required(database):
+    part = {"logicalType": "string", "name": "street", "required": True}
+    contract = contract_of(field_of("place", "object", properties=[part]))
+    table = pa.table({"place": [None, {"street": "A"}, None]}, schema=arrow_schema(contract))
+
+    back = through_duckdb(database, contract, table)
+
+    assert as_typed(back, table.schema).equals(table)
+    with pytest.raises(pa.ArrowInvalid, match="non-nullable"):
+        back.cast(table.schema)
 
 
 def test_duckdb_keeps_each_bit_of_a_number_that_is_none(database):
@@ -184,7 +206,7 @@ def test_duckdb_keeps_each_bit_of_a_number_that_is_none(database):
     )]  # fmt: skip
     table = pa.table({"x": values}, schema=arrow_schema(contract))
 
-    back = through_duckdb(database, contract, table)
+    back = fitted(through_duckdb(database, contract, table), contract)
     assert back["x"].to_numpy().tobytes() == table["x"].to_numpy().tobytes()
 
 

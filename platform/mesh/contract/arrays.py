@@ -9,10 +9,38 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["Mask", "list_array", "scatter", "struct_array", "to_mask", "valid_mask"]
+__all__ = ["Mask", "as_typed", "list_array", "scatter", "struct_array", "to_mask", "valid_mask"]
 
 Mask = npt.NDArray[np.bool_]
+
+
+def as_typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return *table*, as DuckDB hands it out, in the types of *schema*; its columns by name.
+
+    Unlike `pyarrow.Table.cast`, which refuses a part that is required of a record that is null.
+    Raises `KeyError` for a column that is not there, `pyarrow.ArrowException` for a value that
+    is not of its type.
+    """
+    columns = [_typed(table[each.name].combine_chunks(), each.type) for each in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _typed(array: pa.Array, target: pa.DataType) -> pa.Array:
+    if array.type.equals(target):
+        return array
+    if pa.types.is_struct(target):
+        # A part of its own has no validity of its record, and of a slice the whole.
+        parts = dict(zip((each.name for each in array.type), array.flatten(), strict=True))
+        children = [_typed(parts[each.name], each.type) for each in target]
+        return struct_array(target, len(array), children, valid_mask(array))
+    if pa.types.is_list(target):
+        counts = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()).to_numpy()
+        return list_array(
+            target, counts, _typed(array.flatten(), target.value_type), valid_mask(array)
+        )
+    return array.cast(target)
 
 
 def list_array(

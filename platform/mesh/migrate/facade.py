@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mesh.contract.arrays import as_typed
 from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
 from mesh.errors import StorageError, WrongUse
@@ -62,7 +63,7 @@ def lay(
 def write(path: Path, contract: Contract, source: str, rows: pa.Table) -> Path:
     """Write rows in order of their key, so that equal rows of a source make an equal file."""
     try:
-        table = rows.select([each.name for each in contract.fields]).cast(arrow_schema(contract))
+        table = as_typed(rows, arrow_schema(contract))
     except (KeyError, pa.ArrowException) as error:
         raise WrongUse(
             f"the {source} has other columns than {contract.id}: {str(error).splitlines()[0]}"

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mesh.backbone.registry import Registry
+from mesh.contract.arrays import as_typed
 from mesh.product.causes import CAUSES
 from mesh.product.duck import quoted
 from mesh.product.erasure import erase, tombstones
@@ -207,7 +208,7 @@ class Engine:
             self.replays.bury(arrival)
             outputs = [(each.output, self._publishers[each.output.contract.id]) for each in made]
             erased, tombs = erase(self._storage, arrival, outputs)
-            images = pa.concat_tables([images, erased.cast(images.schema)])
+            images = pa.concat_tables([images, as_typed(erased, images.schema)])
             said += tombs
             # A row that came after its tombstone must stay after it.
             said = [pa.concat_tables(said).sort_by(CAUSE)] if said else []

@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mesh.contract.arrays import as_typed
 from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
 from mesh.product.mapping_document import Mapping, load_mapping
@@ -117,7 +118,7 @@ class _Reader:
         is_good = pc.equal(reasons, "")
         refused = table.select(["_line", "_reason"]).filter(pc.invert(is_good)).to_pylist()
         bad.extend(_bad(raw[row["_line"]], row["_reason"]) for row in refused)
-        rows = table.filter(is_good).select(self._schema.names).cast(self._schema)
+        rows = as_typed(table.filter(is_good), self._schema)
         return FileBatch(table=rows, bad=tuple(sorted(bad, key=lambda one: one.line)))
 
     def _misfit(self, record: Record) -> str:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from mesh.backbone.keys import keys
 from mesh.backbone.registry import Registry
+from mesh.contract.arrays import as_typed
 from mesh.contract.faults import Fault
 from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
@@ -225,7 +226,7 @@ def keys_and_values(port: Port, change: Change) -> tuple[pa.Array, pa.Array]:
     """The messages of a change: its rows, and then its tombstones."""
     contract = port.output.contract
     schema = arrow_schema(contract)
-    rows = change.rows.cast(schema)
+    rows = as_typed(change.rows, schema)
     gone = change.gone.cast(pa.schema([schema.field(n) for n in change.gone.column_names]))
     key = pa.concat_arrays([keys(rows, contract), keys(gone, contract)])
     value = pa.array([*port.publisher.values(rows), *([None] * gone.num_rows)], pa.binary())
