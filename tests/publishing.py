@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from duckdb import Value
 from hypothesis import strategies as st
 
 from mesh.contract.model import Contract, Field
 from mesh.contract.odps import load_product
 from mesh.contract.project import Project
-from mesh.contract.types import duckdb_columns
+from mesh.contract.types import duckdb_columns, duckdb_type
 from mesh.product.cases import typed
 from mesh.product.duck import connect_memory
 from mesh.product.engine import Engine
@@ -39,7 +41,8 @@ __all__ = [
     "put",
 ]
 
-SHIPPED = [each for each in load_queries(ROOT / QUERIES, PROJECT.people) if not each.parameters]
+QUERIES_BY_NAME = {each.name: each for each in load_queries(ROOT / QUERIES, PROJECT.people)}
+SHIPPED = [each for each in QUERIES_BY_NAME.values() if not each.parameters]
 HEAD = """\
 /*
 name: {name}
@@ -126,8 +129,14 @@ def published(
     return created, replace(PROJECT, products={**PROJECT.products, name: product})
 
 
-def answer(query: NamedQuery, storage: Storage, plan: Plan) -> dict[bytes, Any]:
-    """The rows of the query at the SQL access point, if its tables have what *storage* took in."""
+def answer(
+    query: NamedQuery, storage: Storage, plan: Plan, values: Mapping[str, str]
+) -> dict[bytes, Any]:
+    """The rows of the query at the SQL access point, if its tables have what *storage* took in.
+
+    It is asked as it is there: with *values* that are bound.
+    """
+    types = {each.name: duckdb_type(each.type) for each in query.parameters}
     contract = plan.states[0].contract
     sources = {each.name: each.contract for each in plan.inputs}
     with closing(opened(sources)) as connection:
@@ -139,7 +148,8 @@ def answer(query: NamedQuery, storage: Storage, plan: Plan) -> dict[bytes, Any]:
             table = ".".join(name_of(source))
             connection.execute(f"insert into {table} select {columns[1]} from taken")
             connection.unregister("taken")
-        return by_key(connection.sql(query.sql).to_arrow_table(), contract)
+        given = {name: Value(each, connection.type(types[name])) for name, each in values.items()}
+        return by_key(connection.execute(query.sql, given).to_arrow_table(), contract)
 
 
 def meeting(plan: Plan) -> st.SearchStrategy[list[Any]]:
@@ -186,7 +196,7 @@ def columns_of(contract: Contract) -> tuple[str, str]:
     return ", ".join(f'"{name}"' for name, _ in found), casts
 
 
-def beside(query: NamedQuery, seen: list[int]) -> Any:
+def beside(query: NamedQuery, seen: list[int], values: Mapping[str, str]) -> Any:
     """A check that the port's table and its topic are what the query says; *seen* has how much."""
 
     def check(run: Run, storage: Storage, engine: Engine) -> None:
@@ -194,7 +204,7 @@ def beside(query: NamedQuery, seen: list[int]) -> Any:
         contract = run.plan.states[0].contract
         columns = ", ".join(f'"{each.name}"' for each in contract.fields)
         table = storage.connection.sql(f'select {columns} from main."{contract.name}"')
-        wanted = answer(query, storage, run.plan)
+        wanted = answer(query, storage, run.plan, values)
         assert by_key(table.to_arrow_table(), contract) == wanted
         seen.append(len(wanted))
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import yaml
@@ -17,11 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from mesh.cli.main import mesh
 from mesh.errors import WrongUse
 from mesh.product.plan import plan_product
-from mesh.query.files import QUERIES, load_queries, load_query
+from mesh.query.files import load_queries, load_query
 from tests.made import assert_whole, fields_of
 from tests.publishing import (
     CALLERS,
     CALLERS_TYPES,
+    QUERIES_BY_NAME,
     SHIPPED,
     UNPAID,
     UNPAID_KEYS,
@@ -41,6 +43,7 @@ WRITTEN = {
     "unpaid by keys": (UNPAID, UNPAID_TYPES, UNPAID_KEYS),
 }
 CALLS = "customer_service.call_center.calls"
+VALUES = {"repeat-callers": {"since": "2026-03-01", "days": "7"}}
 
 
 @pytest.fixture
@@ -51,14 +54,14 @@ def memory():
         yield Path(folder) / "state"
 
 
-def hold(query, plan, folder):
+def hold(query, plan, folder, values=MappingProxyType({})):
     """Try histories of what *plan* reads; how many rows the query had after each batch."""
     seen = []
 
     @settings(max_examples=10, deadline=None, database=None, suppress_health_check=SLOW)
     @given(history=meeting(plan))
     def holds(history):
-        play(plan, history, folder, beside(query, seen))
+        play(plan, history, folder, beside(query, seen, values))
 
     holds()
     return seen
@@ -69,6 +72,19 @@ def test_the_product_of_a_query_that_ships_has_its_rows(query, memory, tmp_path)
     plan = plan_product(published(tmp_path, query)[1], "answers")
 
     assert max(hold(query, plan, memory)) > 1
+
+
+@pytest.mark.parametrize(("name", "values"), VALUES.items(), ids=VALUES)
+def test_the_product_of_a_query_with_parameters_has_its_rows_of_those_values(
+    name, values, memory, tmp_path
+):
+    query = QUERIES_BY_NAME[name]
+    created, project = published(tmp_path, query, values=values)
+    plan = plan_product(project, "answers")
+
+    assert max(hold(query, plan, memory, values)) > 0
+    said = {f"{name} is {value} from now on, in answers.sql" for name, value in values.items()}
+    assert said <= {*created.notes}
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -194,12 +210,6 @@ def test_what_is_no_product_is_said_and_leaves_nothing(tmp_path, change, wanted,
         published(tmp_path, load_query(query.path), **wanted)
 
     assert list((tmp_path / "products").iterdir()) == []
-
-
-def test_a_query_with_parameters_is_no_product(tmp_path):
-    (query,) = (each for each in load_queries(ROOT / QUERIES) if each.name == "repeat-callers")
-    with pytest.raises(WrongUse, match="asks for since, days"):
-        published(tmp_path, query)
 
 
 def test_the_command_makes_a_product_that_is_valid_and_says_what_is_next(tmp_path, monkeypatch):

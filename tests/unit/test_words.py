@@ -46,6 +46,9 @@ ELSEWHERE = {
         "tests/integration/test_queries.py",
     ),
     "mesh query publish calls-per-day --as daily-calls": "tests/unit/test_query_publish.py",
+    "mesh query publish repeat-callers --as callers --param since=2026-01-01 --param days=7": (
+        "tests/unit/test_query_fixed.py"
+    ),
     "mesh spark key-ring.links --out links": "tests/integration/test_export.py",
     "mesh export calls --out calls.parquet": "tests/integration/test_export.py",
     "./run mesh lineage": "tests/unit/test_columns.py",

@@ -7,7 +7,7 @@ text (`query_sql`), what the fields are (`query_fields`), the cases (`query_case
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesh.contract.model import Contract
@@ -29,6 +29,7 @@ from mesh.wiring.query_cases import cases_yaml
 from mesh.wiring.query_fields import Fields, fields_of, key_of
 from mesh.wiring.query_sql import Texts, texts_of
 from mesh.wiring.query_text import ports_in, tree_of
+from mesh.wiring.query_values import fixed
 
 __all__ = ["Wanted", "publish"]
 
@@ -37,9 +38,13 @@ COMMAND = "mesh query publish"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is asked for: the *product*, and what of it is not as the query has it."""
+    """What is asked for: the *product*, and what of it is not as the query has it.
+
+    *values* are those of the query's parameters, which the product has for good.
+    """
 
     product: str
+    values: Mapping[str, object] = field(default_factory=dict)
     key: str | None = None
     port: str | None = None
     domain: str | None = None
@@ -51,9 +56,7 @@ def publish(root: Path, project: Project, query: NamedQuery, wanted: Wanted) -> 
 
     Raises `WrongUse` for what cannot be made, and leaves nothing behind then.
     """
-    if query.parameters:
-        names = listed(each.name for each in query.parameters)
-        raise WrongUse(f"{query.name} asks for {names}: a product is of a query without parameters")
+    query = fixed(query, wanted.values)
     person = owner_of(project, wanted.owner or query.owner)
     port = wanted.port or wanted.product
     if not is_kebab(port):
@@ -74,7 +77,9 @@ def publish(root: Path, project: Project, query: NamedQuery, wanted: Wanted) -> 
     texts = texts_of(query, sources, key)
     fields = fields_of(query, key, texts.sql, sources, project.identifiers)
     new = new_of(query, wish, port, sources, fields)
-    made = Making(project=project, query=query, new=new, texts=texts, fields=fields)
+    made = Making(
+        project=project, query=query, new=new, texts=texts, fields=fields, values=wanted.values
+    )
     notes = (*made.notes(), *people_notes(person, wish.name))
     return placed(root, project, new, made.write, notes)
 
@@ -142,6 +147,7 @@ class Making:
     new: New
     texts: Texts
     fields: Fields
+    values: Mapping[str, object]
 
     def write(self, folder: Path) -> None:
         """Write all files into *folder*. Raises `WrongUse` where they do not hold."""
@@ -166,6 +172,8 @@ class Making:
         if not key >= {*first}:
             per = listed(first)
             yield f"the query promises one row per {per}: rows that share a key are refused"
+        for name, value in self.values.items():
+            yield f"{name} is {value} from now on, in {self.new.name}.sql"
         yield from self.fields.notes()
         yield from self.texts.notes
         for each in self.new.shape.sources:
