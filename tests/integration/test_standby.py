@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from mesh.control.running import find_standbys
 from mesh.errors import AlreadyRunning
@@ -207,6 +208,25 @@ def test_two_that_come_at_the_same_moment_are_one_in_the_end(workbench, monkeypa
 
     assert sum(each is True for each in outcomes) == 1
     assert sum(isinstance(each, AlreadyRunning) for each in outcomes) == 1
+
+
+def test_a_kafka_that_answers_late_is_not_taken_for_another_that_lives(workbench, monkeypatch):
+    alone = Beacon(
+        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
+    )
+    asked = []
+
+    def ask_when_joined(client: AdminClient, topic: str, timeout_s: float) -> object:
+        asked.append(wait_until(lambda: alone._joined_at))
+        return AdminClient.list_topics(client, topic, timeout_s)
+
+    monkeypatch.setattr(beacon, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(
+        beacon, "AdminClient", type("Late", (AdminClient,), {"list_topics": ask_when_joined})
+    )
+
+    assert claims([alone]) == [True]
+    assert asked
 
 
 def position(workbench) -> str:

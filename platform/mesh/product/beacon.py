@@ -28,6 +28,8 @@ SESSION_S = 6.0
 HEARTBEAT_S = 1.0
 # How long a start waits for another that may be dead.
 PATIENCE_S = SESSION_S + 3.0
+# Whoever has been given nothing for so long is not about to be given more.
+SETTLED_S = 2.0
 ANSWER_TIMEOUT_S = 5.0
 LEAVE_TIMEOUT_S = 0.5
 POLL_S = 0.1
@@ -45,7 +47,7 @@ class Beacon:
         self._thread = threading.Thread()
         self._is_over, self._is_ours = threading.Event(), threading.Event()
         self._trouble: KafkaError | None = None
-        self._has_joined = False
+        self._joined_at: float | None = None
 
     def claim(self, should_stop: Callable[[], bool]) -> bool:
         """Show that we run, or raise `AlreadyRunning` where another runs on another storage.
@@ -62,8 +64,7 @@ class Beacon:
                 return True
             if self._trouble is not None:
                 raise Unreachable(f"Kafka does not answer ({self._trouble.str()}): is it running?")
-            if time.monotonic() > deadline:
-                self._check_joined()
+            if time.monotonic() > deadline and self._is_given_nothing():
                 raise AlreadyRunning(self._refusal())
         return False
 
@@ -115,7 +116,7 @@ class Beacon:
         self._thread.start()
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._has_joined = True
+        self._joined_at = time.monotonic()
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)  # it is the place that counts, not what is there
@@ -123,19 +124,25 @@ class Beacon:
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)
+        self._joined_at = None
         self._is_ours.clear()
 
     def _note(self, error: KafkaError) -> None:
         if stops_client(error):
             self._trouble = error
 
-    def _check_joined(self) -> None:
-        """Raise unless it is another's life that keeps us waiting, and not Kafka."""
+    def _is_given_nothing(self) -> bool:
+        """Whether it is another's life that keeps us waiting. Raises where it is Kafka."""
+        joined_at = self._joined_at
+        if joined_at is not None and time.monotonic() < joined_at + SETTLED_S:
+            return False
         # Not by our consumer: while its thread waits in it, a second one waits for ever.
         client = AdminClient(self._client)
         translated(lambda: client.list_topics(self._topic, ANSWER_TIMEOUT_S), "be reached")
-        if not self._has_joined:
+        if self._joined_at is None:
             raise Unreachable(f"Kafka did not let {self._product} join {self._group} in time")
+        # What we wait for may have come while we asked.
+        return self._joined_at == joined_at and not self._is_ours.is_set()
 
     def _refusal(self) -> str:
         return (
