@@ -10,16 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from mesh.control.running import find_standbys
-from mesh.errors import AlreadyRunning
-from mesh.product import beacon
 from mesh.product.beacon import Beacon
 from mesh.product.plan import plan_product, position_topic
 from mesh.product.relay import Relay, RelayFailed
@@ -164,7 +160,7 @@ def test_without_its_sign_of_life_a_second_fences_the_first(workbench, monkeypat
         relay = Relay(
             workbench.backbone.endpoint,
             workbench.principal(PRODUCT),
-            position_topic=position(workbench),
+            position_topic=position_topic(plan_product(workbench.project(), PRODUCT).product),
             source="/a second one",
         )
         relay.open()
@@ -196,57 +192,6 @@ def test_a_frozen_first_that_thaws_after_a_take_over_ends_with_the_reason(
     wait_until(lambda: len(published_ids(workbench)) == 300)
     assert second.child.poll() is None
     assert len(set(published_ids(workbench))) == 300
-
-
-def test_two_that_come_at_the_same_moment_are_one_in_the_end(workbench, monkeypatch):
-    monkeypatch.setattr(beacon, "PATIENCE_S", 5.0)
-    beacons = [
-        Beacon(workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), name)
-        for name in ("a", "b")
-    ]
-    outcomes = claims(beacons)
-
-    assert sum(each is True for each in outcomes) == 1
-    assert sum(isinstance(each, AlreadyRunning) for each in outcomes) == 1
-
-
-def test_a_kafka_that_answers_late_is_not_taken_for_another_that_lives(workbench, monkeypatch):
-    alone = Beacon(
-        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
-    )
-    asked = []
-
-    def ask_when_joined(client: AdminClient, topic: str, timeout_s: float) -> object:
-        asked.append(wait_until(lambda: alone._joined_at))
-        return AdminClient.list_topics(client, topic, timeout_s)
-
-    monkeypatch.setattr(beacon, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(
-        beacon, "AdminClient", type("Late", (AdminClient,), {"list_topics": ask_when_joined})
-    )
-
-    assert claims([alone]) == [True]
-    assert asked
-
-
-def position(workbench) -> str:
-    return position_topic(plan_product(workbench.project(), PRODUCT).product)
-
-
-def claims(beacons: list[Beacon]) -> list[object]:
-    """What becomes of *beacons* that are claimed at once."""
-
-    def claim(beacon: Beacon) -> object:
-        try:
-            return beacon.claim(lambda: False)
-        except AlreadyRunning as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(claim, beacons))
-    for each in beacons:
-        each.close()
-    return found
 
 
 def test_a_lost_storage_waits_no_longer_than_kafka_believes_in_the_dead(workbench, start):
