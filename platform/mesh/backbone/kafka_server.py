@@ -72,6 +72,8 @@ num.io.threads=4
 background.threads=2
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=8388608
+# An erasure waits for it, round by round; 15 s by default.
+log.cleaner.backoff.ms=1000
 # After a SIGKILL the restarted broker waits until its old session has ended: 9 s by default.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
