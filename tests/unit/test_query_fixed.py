@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from mesh.cli.main import mesh
 from mesh.errors import WrongUse
-from mesh.wiring.query_values import with_texts
+from mesh.product.event_lint import nodes
+from mesh.wiring.query_text import tree_of
+from mesh.wiring.query_values import fixed, with_texts
 from tests.publishing import QUERIES_BY_NAME, published
 from tests.repository import ROOT
 
@@ -56,9 +58,23 @@ def test_a_value_is_put_where_a_parameter_is_and_nowhere_else(text, comment):
     value = "it's $day; -- x"
     literal = f"cast('{value.replace(chr(39), 2 * chr(39))}' as VARCHAR)"
 
-    fixed = with_texts(sql, {"day": literal})
+    found = with_texts(sql, {"day": literal})
 
-    assert duckdb.sql(fixed).fetchall() == duckdb.execute(sql, {"day": value}).fetchall()
+    assert duckdb.sql(found).fetchall() == duckdb.execute(sql, {"day": value}).fetchall()
     for wrong in (sql.replace("$Day", "$other"), sql.replace("$Day", "?")):
         with pytest.raises(WrongUse):
             with_texts(wrong, {"day": literal})
+
+
+def test_a_value_is_a_constant_and_never_sql():
+    value = "C'; drop table x; -- $month"
+    made = fixed(
+        QUERIES_BY_NAME["calls-of-a-contract"], {"contract_number": value, "month": "2026-01-01"}
+    )
+    constants = [
+        each["value"]["value"]
+        for each in nodes(tree_of(made.sql))
+        if each.get("class") == "CONSTANT" and "value" in each["value"]
+    ]
+
+    assert (made.parameters, constants.count(value)) == ((), 1)
