@@ -197,6 +197,8 @@ def test_a_record_may_be_null_whose_parts_are_required(database):
     assert as_typed(back, table.schema).equals(table)
     with pytest.raises(pa.ArrowInvalid, match="non-nullable"):
         back.cast(table.schema)
+    with pytest.raises(pa.ArrowInvalid, match="place is required, and null"):
+        as_typed(back, pa.schema([table.schema.field("place").with_nullable(False)]))
 
 
 def test_duckdb_keeps_each_bit_of_a_number_that_is_none(database):

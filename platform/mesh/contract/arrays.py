@@ -21,9 +21,12 @@ def as_typed(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
     Unlike `pyarrow.Table.cast`, which refuses a part that is required of a record that is null.
     Raises `KeyError` for a column that is not there, `pyarrow.ArrowException` for a value that
-    is not of its type.
+    is not of its type, or null where one is required.
     """
     columns = [_typed(table[each.name].combine_chunks(), each.type) for each in schema]
+    for field, column in zip(schema, columns, strict=True):
+        if column.null_count and not field.nullable:
+            raise pa.ArrowInvalid(f"{field.name} is required, and null")
     return pa.Table.from_arrays(columns, schema=schema)
 
 
