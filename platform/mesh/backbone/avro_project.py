@@ -6,10 +6,9 @@ Not here: values (`mesh.contract.rules.fit` comes after, and finds nulls in requ
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mesh.backbone.wire import Unreadable
-from mesh.contract.arrays import list_array, scatter, struct_array, valid_mask
+from mesh.contract.arrays import list_array, list_counts, scatter, struct_array, valid_mask
 from mesh.contract.model import Contract
 from mesh.contract.types import arrow_schema
 
@@ -59,7 +58,7 @@ def _shape(array: pa.Array, target: pa.DataType, path: str) -> pa.Array:
     if pa.types.is_struct(target) and pa.types.is_struct(array.type):
         return _shape_struct(array, target, path)
     if pa.types.is_list(target) and pa.types.is_list(array.type):
-        counts = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()).to_numpy()
+        counts = list_counts(array)
         items = _shape(array.flatten(), target.value_type, f"{path}[]")
         return list_array(target, counts, items, valid_mask(array))
     if (array.type, target) in _PROMOTIONS or _is_wider_decimal(array.type, target):

@@ -11,7 +11,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["Mask", "as_typed", "list_array", "scatter", "struct_array", "to_mask", "valid_mask"]
+__all__ = [
+    "Mask",
+    "as_typed",
+    "list_array",
+    "list_counts",
+    "scatter",
+    "struct_array",
+    "to_mask",
+    "valid_mask",
+]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -39,11 +48,17 @@ def _typed(array: pa.Array, target: pa.DataType) -> pa.Array:
         children = [_typed(parts[each.name], each.type) for each in target]
         return struct_array(target, len(array), children, valid_mask(array))
     if pa.types.is_list(target):
-        counts = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()).to_numpy()
-        return list_array(
-            target, counts, _typed(array.flatten(), target.value_type), valid_mask(array)
-        )
+        items = _typed(array.flatten(), target.value_type)
+        return list_array(target, list_counts(array), items, valid_mask(array))
     return array.cast(target)
+
+
+def list_counts(array: pa.Array) -> npt.NDArray[np.int64]:
+    """Return how many items each list has, none where it is null."""
+    counts: npt.NDArray[np.int64] = (
+        pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()).to_numpy()
+    )
+    return counts
 
 
 def list_array(

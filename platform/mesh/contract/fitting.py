@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from mesh.contract.arrays import list_array, scatter, struct_array, to_mask, valid_mask
+from mesh.contract.arrays import list_array, list_counts, scatter, struct_array, to_mask, valid_mask
 from mesh.contract.casting import can_become, cast_values, words
 from mesh.contract.model import Contract
 from mesh.contract.rules import Fitted, Violation, quoted
@@ -99,7 +98,7 @@ def _fit(array: pa.Array, part: Part, path: str) -> tuple[pa.Array, list[_Misfit
 def _fit_list(
     array: pa.Array, item: Part, target: pa.DataType, path: str
 ) -> tuple[pa.Array, list[_Misfit]]:
-    counts = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64()).to_numpy()
+    counts = list_counts(array)
     items, misfits = _fit(array.flatten(), item, f"{path}[]")
     ends = np.cumsum(counts)
     return list_array(target, counts, items, valid_mask(array)), [
