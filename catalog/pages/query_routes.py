@@ -58,10 +58,10 @@ def of(person: Person, found: Mapping[str, Any]) -> Mapping[str, object]:
     """What a page adds: who sees it; of one query the command that asks it, and its own mart."""
     if "sql" not in found:
         return {"principal": person.name}
-    mart = next((each for each in found["marts"] if each["query"] == found["name"]), None)
+    marts = [each for each in found["marts"] if each["query"] == found["name"]]
     words = ["mesh", "query", "run", str(found["name"])]
     for each in found["parameters"]:
         example = next(iter(each["examples"]), "VALUE")
         words.append(f"--param={each['name']}={example}")
     command = shlex.join([*words, "--as", person.name])
-    return {"principal": person.name, "command": command, "marts": [mart] if mart else []}
+    return {"principal": person.name, "command": command, "marts": marts}

@@ -8,11 +8,13 @@ are bound (`mesh.sql.promise`). Not here: what becomes of the query (`query_prod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 import duckdb
 
+from mesh.contract.literals import LiteralProblem, quoted_text
 from mesh.contract.names import listed
 from mesh.contract.types import duckdb_type
 from mesh.errors import WrongUse
@@ -22,6 +24,8 @@ from mesh.query.values import values_for
 from mesh.wiring.query_text import tree_of
 
 __all__ = ["fixed", "with_texts"]
+
+PARAMETER = re.compile(r"\$(\w+)")
 
 
 def fixed(query: NamedQuery, given: Mapping[str, object]) -> NamedQuery:
@@ -34,37 +38,29 @@ def fixed(query: NamedQuery, given: Mapping[str, object]) -> NamedQuery:
     for each in query.parameters:
         if each.type.is_nested:
             raise WrongUse(f"{each.name} is a list or a record, which no text of a product has")
-        literal = str(values[each.name]).replace("'", "''")
-        texts[each.name.lower()] = f"cast('{literal}' as {duckdb_type(each.type)})"
+        try:
+            literal = quoted_text(str(values[each.name]))
+        except LiteralProblem as problem:
+            raise WrongUse(f"{each.name}: {problem}") from problem
+        texts[each.name.lower()] = f"cast({literal} as {duckdb_type(each.type)})"
     return replace(query, sql=with_texts(query.sql, texts), parameters=())
 
 
 def with_texts(sql: str, texts: Mapping[str, str]) -> str:
     """*sql* with what stands in *texts* for each parameter, by its name in lower case."""
     # DuckDB's tree says which parameters there are, and its tokens where: no string, no comment.
-    whole = sql.encode()
-    tokens = [(place, kind.name) for place, kind in duckdb.tokenize(sql)]
-    ends = [*(place for place, _ in tokens[1:]), len(whole)]
-    places = []
-    for (place, kind), (name_at, _), end in zip(tokens, tokens[1:], ends[1:], strict=False):
-        if kind == "operator" and whole[place:name_at] == b"$":
-            name = name_of(whole[name_at:end])
-            places.append((place, name_at + len(name), name.decode().lower()))
-    asked = [str(each["identifier"]).lower() for each in nodes(tree_of(sql)) if is_asked(each)]
-    if sorted(asked) != sorted(name for _, _, name in places) or not {*asked} <= texts.keys():
+    asked = [
+        str(each["identifier"]).lower()
+        for each in nodes(tree_of(sql))
+        if each.get("class") == "PARAMETER"
+    ]
+    text, whole, names = sql, sql.encode(), []
+    # From the end, so that places before it stay where they are.
+    for place, kind in reversed(duckdb.tokenize(sql)):
+        found = PARAMETER.match(sql, len(whole[:place].decode()))
+        if kind == duckdb.token_type.operator and found:
+            names.append(found[1].lower())
+            text = text[: found.start()] + texts.get(names[-1], "") + text[found.end() :]
+    if sorted(names) != sorted(asked) or not texts.keys() >= {*asked}:
         raise WrongUse(f"write each parameter as $name; it has {listed(sorted(texts))}")
-    for place, end, called in reversed(places):
-        whole = whole[:place] + texts[called].encode() + whole[end:]
-    return whole.decode()
-
-
-def name_of(token: bytes) -> bytes:
-    """The name that *token* begins with; blanks and a comment may follow it."""
-    text = token.decode()
-    count = next((n for n, each in enumerate(text) if not (each == "_" or each.isalnum())), None)
-    return text[:count].encode()
-
-
-def is_asked(node: Mapping[str, object]) -> bool:
-    """Whether a node of DuckDB's tree is a parameter."""
-    return node.get("class") == "PARAMETER"
+    return text
