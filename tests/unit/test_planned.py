@@ -77,3 +77,17 @@ def test_values_are_taken_as_they_are(planned):
         planned.execute("insert into kept values ($1, $2)", number, text)
 
     assert planned.connection.execute("from kept").fetchall() == given
+
+
+def test_what_duckdb_asks_of_the_rows_is_answered(planned):
+    pieces = [{"a": [1, 2], "b": ["x", None]}, {"a": [3], "b": ["y"]}]
+    rows = pa.concat_tables([pa.table(each) for each in pieces])
+
+    def found(sql: str) -> list[tuple[object, ...]]:
+        with planned.holding("r", rows):
+            return planned.execute(sql).fetchall()
+
+    assert found("select b, a from r") == [("x", 1), (None, 2), ("y", 3)]
+    assert found("select b from r where a > 1 order by a desc") == [("y",), (None,)]
+    assert found("select a from r where b is null and a in (1, 2)") == [(2,)]
+    assert found("select count(*) from r") == [(3,)]

@@ -135,7 +135,9 @@ def _varints(values: _Ints) -> pa.Array:
     """Return zig-zag variable-length integers, the layout of int and long."""
     zigzag = ((values << 1) ^ (values >> 63)).view(np.uint64)
     largest = int(zigzag.max(initial=0))
-    length = max(1, -(-largest.bit_length() // 7))
+    if largest < 128:
+        return _binary(np.arange(len(values) + 1, dtype=np.int32), zigzag.astype(np.uint8))
+    length = -(-largest.bit_length() // 7)
     widths = np.ones(len(values), np.int32)
     matrix = np.empty((len(values), length), np.uint8)
     for position in range(length):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -112,9 +113,9 @@ def _beyond_limits(source: pa.Array, fitted: pa.Array, kind: Kind) -> Mask | Non
     if kind == "uuid":
         outside = pc.invert(pc.match_substring_regex(fitted, _UUID))
     elif kind == "date":
-        outside = _outside(fitted.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
+        return _outside(fitted.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
     elif kind == "timestamp":
-        outside = _outside(
+        return _outside(
             fitted.view(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1
         )
     elif kind in ("float32", "float64"):
@@ -131,8 +132,12 @@ def _is_finite(source: pa.Array) -> pa.Array:
     return pc.is_finite(source)
 
 
-def _outside(values: pa.Array, first: int, last: int) -> pa.Array:
-    return pc.or_(pc.less(values, first), pc.greater(values, last))
+def _outside(values: pa.Array, first: int, last: int) -> Mask | None:
+    least, most = pc.min_max(values).values()
+    if not least.is_valid or (least.as_py() >= first and most.as_py() <= last):
+        return None
+    outside = pc.or_(pc.less(values, first), pc.greater(values, last))
+    return to_mask(pc.fill_null(outside, False))
 
 
 def _without(array: pa.Array, wrong: Mask) -> pa.Array:
@@ -152,6 +157,7 @@ _FAMILIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+@cache
 def _family(type_: pa.DataType) -> str | None:
     for family, tests in _FAMILIES.items():
         if any(getattr(pa.types, test)(type_) for test in tests):

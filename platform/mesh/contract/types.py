@@ -7,6 +7,7 @@ The table with its limits, for whoever writes a contract: `docs/types.md`.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mesh.contract.field_type import FieldType, Kind, Part, TypeProblem, parse_type
@@ -79,6 +80,7 @@ def duckdb_columns(contract: Contract) -> tuple[tuple[str, str], ...]:
     return tuple((f.name, duckdb_type(f.type)) for f in contract.fields)
 
 
+@cache
 def arrow_type(type_: FieldType) -> pa.DataType:
     """Return the Arrow type; a uuid is text in canonical lower case."""
     import pyarrow as pa

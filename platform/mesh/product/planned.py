@@ -10,11 +10,14 @@ Not here: what the statements are, and their transactions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+from pyarrow.dataset import InMemoryDataset, Scanner, dataset
 
 __all__ = ["Planned"]
 
@@ -61,14 +64,33 @@ class Planned:
         self._names.clear()
 
 
-class Held:
-    """Rows that DuckDB asks for by the Arrow PyCapsule interface; all have one schema."""
+class Held(InMemoryDataset):  # type: ignore[misc]  # pyarrow has no types
+    """Rows that DuckDB asks for as it asks a data set of pyarrow's; all have one schema.
+
+    Of any other table in Arrow, DuckDB has pyarrow make a plan and run it in threads of its own,
+    at each scan, which takes longer than a small batch's query.
+    """
 
     def __init__(self, schema: pa.Schema) -> None:
+        super().__init__(schema.empty_table())
         self.nothing = self.rows = schema.empty_table()
 
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.rows.__arrow_c_stream__(requested_schema)
+    def scanner(self, columns: Sequence[str] | None = None, **options: Any) -> Scanner | Scan:
+        """What gives these *columns* of the rows; with *options*, a filter say, pyarrow's own."""
+        if options:
+            return dataset(self.rows).scanner(columns=columns, **options)
+        return Scan(self.rows if columns is None else self.rows.select(columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan of *rows* as they are."""
+
+    rows: pa.Table
+
+    def to_reader(self) -> pa.RecordBatchReader:
+        """The rows as a stream."""
+        return self.rows.to_reader()
 
 
 def literal(value: int | str) -> str:

@@ -31,13 +31,11 @@ from mesh.product.offsets import merged
 from mesh.product.outbox import OUTBOX
 from mesh.product.planned import Planned
 from mesh.product.position import Batch, Offsets, Position, offsets_from
+from mesh.product.pruning import Pruning
 from mesh.product.rejection import Rejection
 from mesh.product.tables import settle
 
 __all__ = ["Storage"]
-
-# Of an outbox whose rows are published, before its room is taken back.
-SPENT_BYTES = 1024 * 1024
 
 
 class Storage:
@@ -46,13 +44,13 @@ class Storage:
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self.connection, self.path = connection, path
         self._readers: list[duckdb.DuckDBPyConnection] = []
-        self._planned, self._spent = Planned(connection), 0
+        self._planned = Planned(connection)
+        self._pruning = Pruning(self._planned)
         seq, offsets = connection.execute("select seq, offsets from mesh.state").fetchall()[0]
         self.seq = int(seq)
         self.offsets: Offsets = offsets_from(json.loads(offsets))
-        # Set by the relay's success; pruned inside the next batch's transaction.
+        # Set by the relay's success; pruned inside a later batch's transaction.
         self.published: Position | None = None
-        self._pruned: Position | None = None
 
     @classmethod
     def open(cls, path: Path, tables: Sequence[tuple[str, str, Contract]]) -> Storage:
@@ -92,22 +90,31 @@ class Storage:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One batch, whole or not at all. Raises `StorageError`, or `NoRoom` of a full disk."""
+        due = self.published if self._pruning.is_due(self.seq) else None
+        with self._transaction(due):
+            yield
+
+    def prune(self) -> None:
+        """Drop what is published now, not with a later batch: it may be personal."""
+        if not self._pruning.is_whole(self.published):
+            with self._transaction(self.published):
+                pass
+
+    @contextmanager
+    def _transaction(self, due: Position | None) -> Iterator[None]:
+        """The same, in which what is published up to *due* is dropped."""
         try:
             with transaction(self.connection):
-                self._prune()
+                if due is not None:
+                    self._pruning.drop(due, self.seq)
                 yield
         except BaseException as error:
             self._planned.forget()
             if isinstance(error, duckdb.Error):
                 raise batch_error(self.path, error) from error
             raise
-        self._pruned = self.published
-
-    def prune(self) -> None:
-        """Drop what is published now, not with the next batch: it may be personal."""
-        if self.published != self._pruned:
-            with self.transaction():
-                pass
+        if due is not None:
+            self._pruning.done(due)
 
     def insert(self, schema: str, table: str, rows: pa.Table) -> None:
         """Append *rows*, by column name."""
@@ -132,7 +139,7 @@ class Storage:
         if outbox.num_rows:
             numbers = pa.array(range(start + 1, seq + 1), pa.int64())
             self.insert("mesh", "outbox", outbox.append_column("seq", numbers))
-            self._spent += outbox.nbytes
+            self._pruning.spent += outbox.nbytes
         id_, text = batch.id, json.dumps(batch.offsets)
         self._planned.execute("update mesh.state set seq = $1, offsets = $2", seq, text)
         self._planned.execute("insert into mesh.batches values ($1, $2, $3)", id_, seq, text)
@@ -232,17 +239,3 @@ class Storage:
         if new:
             with self.transaction():
                 self.connection.executemany("insert into mesh.topics values (?, ?)", new)
-
-    def _prune(self) -> None:
-        """Drop what is published, inside the transaction that was opened for a batch."""
-        if self.published is None:
-            return
-        if self.published.seq == self.seq and self._spent > SPENT_BYTES:
-            # A table emptied by DELETE keeps what it held until all of a row group is gone; one
-            # that is made anew has all statements planned anew.
-            self.connection.execute(OUTBOX_TABLE)
-            self._spent = 0
-        else:
-            self._planned.execute("delete from mesh.outbox where seq <= $1", self.published.seq)
-        sql = "delete from mesh.batches where seq <= $1 and id <> $2"
-        self._planned.execute(sql, self.published.seq, self.published.batch)
