@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 
 from mesh.errors import StorageError
@@ -99,16 +100,17 @@ class Retention:
         for each in arrivals:
             kept = self._timed.get(each.source.contract.topic)
             # What is asked for once more, or was found to be gone, has its old place.
-            if kept is None or each.asks or set(each.causes["topic"].to_pylist()) != {kept.topic}:
+            if (
+                kept is None
+                or each.asks
+                or each.causes["topic"].unique().to_pylist() != [kept.topic]
+            ):
                 continue
-            lasts = each.causes.group_by("partition").aggregate(
-                [("offset", "max"), ("time", "max")]
-            )
-            for row in lasts.to_pylist():
-                place = kept.topic, row["partition"]
+            for number, last, newest in lasts(each.causes):
+                place = kept.topic, number
                 # A writer's clock may be wrong: no row is younger than now, nor than one before.
-                at = max(min(row["time_max"], now), self._at(place))
-                self._newest[place] = Passed(offset=row["offset_max"] + 1, at=at)
+                at = max(min(newest, now), self._at(place))
+                self._newest[place] = Passed(offset=last + 1, at=at)
                 if place not in self._noted or at - self._noted[place].at >= kept.step:
                     self._write(place)
 
@@ -198,6 +200,16 @@ class Retention:
             [*place, newest.offset, milliseconds(newest.at)],
         )
         self._noted[place] = newest
+
+
+def lasts(causes: pa.Table) -> Iterator[tuple[int, int, datetime]]:
+    """Of each partition of *causes*: its number, the last offset and the newest time."""
+    partitions, offsets = causes["partition"].to_numpy(), causes["offset"].to_numpy()
+    times_us = causes["time"].cast(pa.int64()).to_numpy()
+    for number in np.unique(partitions):
+        its = partitions == number
+        newest = LONG_AGO + timedelta(microseconds=int(times_us[its].max()))
+        yield int(number), int(offsets[its].max()), newest
 
 
 def milliseconds(at: datetime) -> int:
