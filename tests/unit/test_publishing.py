@@ -36,7 +36,7 @@ class Gate:
 
 @pytest.fixture
 def storage():
-    return SimpleNamespace(published=None)
+    return SimpleNamespace(published=None, prune=lambda: None)
 
 
 @pytest.fixture
@@ -102,3 +102,26 @@ def test_a_large_batch_is_published_before_anything_else_is_done(publishing, sto
     publishing.begin(gate.publish, large)
 
     assert storage.published == large.position
+
+
+def test_what_was_on_its_way_when_it_closes_is_told_and_dropped(publishing, storage):
+    gate, dropped = Gate(), list[object]()
+    gate.is_open.set()
+    storage.prune = lambda: dropped.append(storage.published)
+    publishing.begin(gate.publish, batch(1))
+
+    publishing.close()
+
+    assert dropped == [batch(1).position]
+
+
+def test_it_closes_though_the_last_batch_could_not_be_published(publishing, storage):
+    gate, dropped = Gate(2), list[object]()
+    gate.is_open.set()
+    storage.prune = lambda: dropped.append(storage.published)
+    publishing.begin(gate.publish, batch(1))
+    publishing.begin(gate.publish, batch(2))
+
+    publishing.close()
+
+    assert dropped == [batch(1).position]

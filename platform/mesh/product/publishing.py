@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import pyarrow as pa
 
+from mesh.errors import MeshError
 from mesh.product.patience import Patience
 from mesh.product.position import Batch
 from mesh.product.relay import Relay
@@ -75,8 +77,13 @@ class Publishing:
             self._under_way = None
 
     def close(self) -> None:
-        """Wait, and end the thread."""
-        self.abandon()
+        """Wait, end the thread, and have the storage keep nothing of what is published.
+
+        What lies in a file that nobody has open is not erased; a storage that is shut keeps it.
+        """
+        for work in (self.settle, self._storage.prune):
+            with suppress(MeshError):
+                work()
         self._executor.shutdown()
 
     def _tell(self, batch: Batch) -> None:
