@@ -11,7 +11,8 @@ later is the text that DuckDB prints from the tree that was judged, never the te
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mesh.contract.names import listed, nearest, shown
@@ -78,6 +79,12 @@ def canonical_expression(text: str, columns: Collection[str]) -> str:
 
     Raises `ExpressionProblem`.
     """
+    return _canonical(text, frozenset(columns))
+
+
+# A project is read again and again in one process, and its rules are nearly always the same.
+@lru_cache(4096)
+def _canonical(text: str, columns: frozenset[str]) -> str:
     if not text.strip() or len(text) > MAX_LENGTH or not _is_clean(text):
         raise ExpressionProblem(
             "an expression that is empty, very long, or not plain text",
@@ -96,27 +103,29 @@ def canonical_expression(text: str, columns: Collection[str]) -> str:
     return printed.removeprefix("SELECT ")
 
 
-def evaluation_problem(
-    connection: duckdb.DuckDBPyConnection, expression: str, columns: Sequence[tuple[str, str]]
-) -> str | None:
+@lru_cache(4096)
+def evaluation_problem(expression: str, columns: tuple[tuple[str, str], ...]) -> str | None:
     """Return why *expression* is not true, false or null over *columns* (name, SQL type)."""
     import duckdb
 
     nulls = ", ".join(f'cast(null as {type_}) as "{name}"' for name, type_ in columns)
+    query = f"select typeof({expression}), {expression} from (select {nulls})"
     try:
-        query = f"select typeof({expression}), {expression} from (select {nulls})"
-        ((type_, _value),) = connection.execute(query).fetchall()
+        with sandbox() as connection:
+            ((type_, _value),) = connection.execute(query).fetchall()
     except duckdb.Error as error:
         return _first_line(error)
     return None if type_ in ("BOOLEAN", '"NULL"') else f"it gives {type_}, not true or false"
 
 
-def pattern_problem(connection: duckdb.DuckDBPyConnection, pattern: str) -> str | None:
+@lru_cache(4096)
+def pattern_problem(pattern: str) -> str | None:
     """Return why *pattern* is no regular expression that runs in linear time (RE2)."""
     import duckdb
 
     try:
-        connection.execute("select regexp_matches('', ?)", [pattern]).fetchall()
+        with sandbox() as connection:
+            connection.execute("select regexp_matches('', ?)", [pattern]).fetchall()
     except duckdb.Error as error:
         return _first_line(error)
     return None

@@ -28,7 +28,6 @@ from mesh.contract.model import Access, Contract, Field, PortKind, Rule
 from mesh.contract.names import TopicName, listed, parse_topic, parse_version, shown
 from mesh.contract.relation import check_fairness, read_relation
 from mesh.contract.rowrules import RuleProblem, read_rules, rules_of
-from mesh.contract.sandbox import sandbox
 from mesh.contract.schema_check import schema_faults
 from mesh.contract.types import duckdb_type
 from mesh.contract.yamlfile import Node, Report, YamlFile, YamlPath, read_yaml
@@ -213,24 +212,23 @@ _NO_RETENTION = {
 
 def _rules(file: YamlFile, fields: tuple[Field, ...], report: Report) -> tuple[Rule, ...]:
     """Return the row rules that DuckDB can evaluate over the contract's columns."""
-    columns = [(field.name, duckdb_type(field.type)) for field in fields]
+    columns = tuple((field.name, duckdb_type(field.type)) for field in fields)
     is_whole = not any(fault.rule in ("contract", "types") for fault in report.faults)
     rules = []
-    with sandbox() as connection:
-        for where, one in read_rules(file.document):
-            problem: str | None = None
-            remedy = f"compare what fits: {listed(f'{name} {type_}' for name, type_ in columns)}"
-            if isinstance(one, RuleProblem):
-                problem, remedy = one.problem, one.remedy
-            elif where[-1] == "pattern":
-                problem = pattern_problem(connection, str(_value_at(file, where)))
-                remedy = "write a regular expression of the RE2 kind: no look-around, no \\1"
-            elif is_whole:  # else the columns are not those that the rule was written for
-                problem = evaluation_problem(connection, one.expression, columns)
-            if problem:
-                report.fault(Node(file, where, None), problem, remedy, rule="rules")
-            elif isinstance(one, Rule):
-                rules.append(one)
+    for where, one in read_rules(file.document):
+        problem: str | None = None
+        remedy = f"compare what fits: {listed(f'{name} {type_}' for name, type_ in columns)}"
+        if isinstance(one, RuleProblem):
+            problem, remedy = one.problem, one.remedy
+        elif where[-1] == "pattern":
+            problem = pattern_problem(str(_value_at(file, where)))
+            remedy = "write a regular expression of the RE2 kind: no look-around, no \\1"
+        elif is_whole:  # else the columns are not those that the rule was written for
+            problem = evaluation_problem(one.expression, columns)
+        if problem:
+            report.fault(Node(file, where, None), problem, remedy, rule="rules")
+        elif isinstance(one, Rule):
+            rules.append(one)
     return tuple(rules)
 
 

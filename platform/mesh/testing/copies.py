@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from mesh.contract.project import PEOPLE, load_project
+from mesh.contract.project import PEOPLE
+from mesh.testing.projects import read_project
 
 __all__ = ["copy_project", "withdraw"]
 
@@ -24,7 +25,7 @@ def copy_project(source: Path, root: Path, mark: str, products: Sequence[str] = 
 
     What people own or are granted of products that are left out is left out too.
     """
-    project = load_project(source)
+    project = read_project(source)
     chosen = [project.product(each) for each in products] or project.products.values()
     without = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(source / COMPANY, root / COMPANY, ignore=without)

@@ -28,7 +28,7 @@ from confluent_kafka import Message
 from mesh.backbone.endpoint import Principal
 from mesh.backbone.registry import Registry
 from mesh.contract.model import Contract
-from mesh.contract.project import Project, load_project
+from mesh.contract.project import Project
 from mesh.control.provision import Provisioned, provision
 from mesh.home import Home
 from mesh.product.feed import Fed, Feed
@@ -39,6 +39,7 @@ from mesh.product.storage import Storage
 from mesh.testing.backbone import Backbone
 from mesh.testing.copies import copy_project
 from mesh.testing.messages import decode, encode, read_all, send_all
+from mesh.testing.projects import read_project
 
 __all__ = ["Workbench", "open_workbench"]
 
@@ -55,8 +56,8 @@ class Workbench:
     registry: Registry
 
     def project(self) -> Project:
-        """The project, read anew, so that a test may edit its files."""
-        return load_project(self.root)
+        """The project as its files are now, so that a test may edit them."""
+        return read_project(self.root)
 
     def contract(self, contract_id: str) -> Contract:
         """A contract of the project."""
