@@ -66,3 +66,20 @@ def claims(beacons: list[Beacon]) -> list[object]:
     for each in beacons:
         each.close()
     return found
+
+
+def test_a_product_that_its_own_earlier_request_has_fenced_joins_again(workbench):
+    alone = Beacon(
+        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
+    )
+    assert alone.claim(lambda: False)
+    # As Kafka sees it where a request was sent twice: another of our name.
+    earlier = Beacon(
+        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
+    )
+    assert earlier.claim(lambda: False)
+    wait_until(alone._is_fenced.is_set)
+    earlier.close()
+
+    assert alone.claim(lambda: False)
+    alone.close()

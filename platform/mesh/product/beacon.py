@@ -46,6 +46,7 @@ class Beacon:
         self._consumer: Consumer | None = None
         self._thread = threading.Thread()
         self._is_over, self._is_ours = threading.Event(), threading.Event()
+        self._is_fenced = threading.Event()
         self._trouble: KafkaError | None = None
         self._joined_at: float | None = None
 
@@ -56,10 +57,14 @@ class Beacon:
         `BackboneError` where Kafka is away. May be called again, and looks again.
         """
         self._trouble = None
+        if self._is_fenced.is_set():
+            self.close()
         if self._consumer is None:
             self._join()
         deadline = time.monotonic() + PATIENCE_S
         while not should_stop():
+            if self._is_fenced.is_set():
+                raise Unreachable(f"Kafka took {self._product} for two of its name: it joins again")
             if self._is_ours.wait(POLL_S / 4):
                 return True
             if self._trouble is not None:
@@ -110,10 +115,24 @@ class Beacon:
             on_lost=self._taken,
         )
         self._consumer, self._is_over = consumer, threading.Event()
+        self._is_fenced.clear()
         self._thread = threading.Thread(
-            target=keep_alive, args=(consumer, self._is_over), daemon=True
+            target=self._keep_alive, args=(consumer, self._is_over), daemon=True
         )
         self._thread.start()
+
+    def _keep_alive(self, consumer: Consumer, is_over: threading.Event) -> None:
+        """Serve *consumer* until told to end; it goes on by itself from all errors that pass."""
+        while not is_over.is_set():
+            with suppress(KafkaException):
+                message = consumer.poll(POLL_S)
+                error = None if message is None else message.error()
+                if error is None or error.code() != KafkaError._FATAL:
+                    continue
+                # Nobody else has our storage, hence its name: it is an earlier request of ours
+                # that came late, as after a Kafka that was frozen. This client never goes on.
+                self._is_fenced.set()
+            is_over.wait(POLL_S)
 
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._joined_at = time.monotonic()
@@ -163,12 +182,3 @@ class Beacon:
                 if each.group_instance_id != self._storage and len(words) == 3:
                     return f"pid {words[2]} on {words[1]}"
         return "Kafka does not tell where"
-
-
-def keep_alive(consumer: Consumer, is_over: threading.Event) -> None:
-    """Serve *consumer* until told to end; it goes on by itself from all errors that pass."""
-    while not is_over.is_set():
-        try:
-            consumer.poll(POLL_S)
-        except KafkaException:
-            is_over.wait(POLL_S)
