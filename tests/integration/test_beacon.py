@@ -19,10 +19,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 def test_two_that_come_at_the_same_moment_are_one_in_the_end(workbench, monkeypatch):
     monkeypatch.setattr(beacon, "PATIENCE_S", 5.0)
-    beacons = [
-        Beacon(workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), name)
-        for name in ("a", "b")
-    ]
+    beacons = [beacon_of(workbench, name) for name in ("a", "b")]
     outcomes = claims(beacons)
 
     assert sum(each is True for each in outcomes) == 1
@@ -30,9 +27,7 @@ def test_two_that_come_at_the_same_moment_are_one_in_the_end(workbench, monkeypa
 
 
 def test_a_kafka_that_answers_late_is_not_taken_for_another_that_lives(workbench, monkeypatch):
-    alone = Beacon(
-        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
-    )
+    alone = beacon_of(workbench, "a")
     asked = []
 
     def ask_when_joined(client: AdminClient, topic: str, timeout_s: float) -> object:
@@ -48,8 +43,23 @@ def test_a_kafka_that_answers_late_is_not_taken_for_another_that_lives(workbench
     assert asked
 
 
-def position(workbench) -> str:
-    return position_topic(plan_product(workbench.project(), PRODUCT).product)
+def test_a_product_that_its_own_earlier_request_has_fenced_joins_again(workbench):
+    alone = beacon_of(workbench, "a")
+    assert alone.claim(lambda: False)
+    # As Kafka sees it where a request was sent twice: another of our name.
+    earlier = beacon_of(workbench, "a")
+    assert earlier.claim(lambda: False)
+    wait_until(alone._is_fenced.is_set)
+    earlier.close()
+
+    assert alone.claim(lambda: False)
+    alone.close()
+
+
+def beacon_of(workbench, storage: str) -> Beacon:
+    """The product's beacon, as from a storage of that name."""
+    topic = position_topic(plan_product(workbench.project(), PRODUCT).product)
+    return Beacon(workbench.backbone.endpoint, workbench.principal(PRODUCT), topic, storage)
 
 
 def claims(beacons: list[Beacon]) -> list[object]:
@@ -66,20 +76,3 @@ def claims(beacons: list[Beacon]) -> list[object]:
     for each in beacons:
         each.close()
     return found
-
-
-def test_a_product_that_its_own_earlier_request_has_fenced_joins_again(workbench):
-    alone = Beacon(
-        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
-    )
-    assert alone.claim(lambda: False)
-    # As Kafka sees it where a request was sent twice: another of our name.
-    earlier = Beacon(
-        workbench.backbone.endpoint, workbench.principal(PRODUCT), position(workbench), "a"
-    )
-    assert earlier.claim(lambda: False)
-    wait_until(alone._is_fenced.is_set)
-    earlier.close()
-
-    assert alone.claim(lambda: False)
-    alone.close()

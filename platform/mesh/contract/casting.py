@@ -113,14 +113,16 @@ def _beyond_limits(source: pa.Array, fitted: pa.Array, kind: Kind) -> Mask | Non
     if kind == "uuid":
         outside = pc.invert(pc.match_substring_regex(fitted, _UUID))
     elif kind == "date":
-        return _outside(fitted.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
+        outside = _outside(fitted.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
     elif kind == "timestamp":
-        return _outside(
+        outside = _outside(
             fitted.view(pa.int64()), _FIRST_DAY * _DAY_US, (_LAST_DAY + 1) * _DAY_US - 1
         )
     elif kind in ("float32", "float64"):
         outside = pc.and_(pc.is_inf(fitted), _is_finite(source))
     else:
+        outside = None
+    if outside is None:
         return None
     mask = to_mask(pc.fill_null(outside, False))
     return mask if mask.any() else None
@@ -132,12 +134,12 @@ def _is_finite(source: pa.Array) -> pa.Array:
     return pc.is_finite(source)
 
 
-def _outside(values: pa.Array, first: int, last: int) -> Mask | None:
+def _outside(values: pa.Array, first: int, last: int) -> pa.Array | None:
+    """Return which *values* are not within *first* to *last*, or None if all are."""
     least, most = pc.min_max(values).values()
     if not least.is_valid or (least.as_py() >= first and most.as_py() <= last):
         return None
-    outside = pc.or_(pc.less(values, first), pc.greater(values, last))
-    return to_mask(pc.fill_null(outside, False))
+    return pc.or_(pc.less(values, first), pc.greater(values, last))
 
 
 def _without(array: pa.Array, wrong: Mask) -> pa.Array:
