@@ -160,14 +160,14 @@ def test_a_lag_says_what_waits_and_ends_at_none(workbench):
         assert runtime.progress.lag == 0
 
 
-def test_a_product_that_stops_keeps_no_message_that_is_published(bench):
-    bench.feed(PRODUCT, calls(20, start=500))
-    with bench.running(PRODUCT) as runtime:
+def test_a_product_that_stops_keeps_no_message_that_is_published(workbench):
+    workbench.feed(PRODUCT, calls(20, start=500))
+    with workbench.running(PRODUCT) as runtime:
         before = runtime._storage.seq
         # Closed at once, before there is a moment in which nothing comes.
         while runtime._storage.seq == before:
             runtime.step(0.1)
 
-    with bench.opened(PRODUCT) as storage:
+    with workbench.opened(PRODUCT) as storage:
         rows = storage.connection.execute("select count(*) from mesh.outbox").fetchall()
     assert rows == [(0,)]
