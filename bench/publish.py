@@ -13,6 +13,8 @@ import base64
 import gc
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pyarrow as pa
 from confluent_kafka import Producer
@@ -33,10 +35,13 @@ from mesh.product.causes import CAUSES, INSTANT
 from mesh.product.duck import connect_memory
 from mesh.product.envelope import Outgoing, outgoing
 from mesh.product.intake import Checker
+from mesh.product.patience import Patience
 from mesh.product.plan import plan_product, position_topic
 from mesh.product.planned import Planned
 from mesh.product.position import Batch
+from mesh.product.publishing import Publishing
 from mesh.product.relay import Relay
+from mesh.product.storage import Storage
 from mesh.product.transform import CAUSE
 from mesh.testing import Workbench
 from mesh.testing.backbone import Backbone
@@ -85,13 +90,17 @@ def ours(bench: Workbench, rows: pa.Table, causes: pa.Table) -> Side:
         source=SOURCE,
     )
     relay.open()
+    # All that it asks of a storage: to be told what is published.
+    storage = cast(Storage, SimpleNamespace(published=None))
+    publishing = Publishing(Patience(), storage, lambda _: None)
 
     def run() -> float:
         began = time.perf_counter()
         for piece in batches(rows, BATCH):
             good, broken = checker.check(piece, contract)
             assert not broken  # noqa: S101 - or it would be no fair race
-            relay.publish(batch_of(publisher.messages(good, causes)))
+            publishing.begin(relay, batch_of(publisher.messages(good, causes)))
+        publishing.settle()
         return time.perf_counter() - began
 
     return run

@@ -32,16 +32,17 @@ def publish(task: dict[str, Any]) -> dict[str, float]:
     began = time.perf_counter()
     rows = table.to_pylist()
     for number, row in enumerate(rows):
-        headers = [
-            ("ce_specversion", b"1.0"),
-            ("ce_source", source),
-            ("ce_type", topic.encode()),
-            ("content-type", b"application/avro"),
-            ("ce_id", f"{topic}/0/{number}/0"),
-            ("ce_time", "2026-11-24T12:00:00.000000Z"),
-            ("traceparent", f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"),
-            ("salt", os.urandom(32)),
-        ]
+        # A dict, as ours: `produce` takes a list in half as much time again.
+        headers = {
+            "ce_specversion": b"1.0",
+            "ce_source": source,
+            "ce_type": topic.encode(),
+            "content-type": b"application/avro",
+            "ce_id": f"{topic}/0/{number}/0",
+            "ce_time": "2026-11-24T12:00:00.000000Z",
+            "traceparent": f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01",
+            "salt": os.urandom(32),
+        }
         value = serialize(row, context)
         while True:
             try:

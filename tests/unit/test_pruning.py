@@ -6,6 +6,7 @@ import pytest
 
 from mesh.product import pruning
 from mesh.product.position import Position
+from mesh.product.relay import RelayFailed
 from tests.unit.test_storage import commit, opened, outbox_of
 
 
@@ -74,3 +75,34 @@ def test_what_a_transaction_that_fails_would_have_dropped_is_dropped_by_the_next
     commit(storage, "b", offset=9)
 
     assert outbox_of(storage) == ["b"]
+
+
+def test_an_outbox_that_is_spent_is_made_anew_though_a_batch_is_on_its_way(storage, monkeypatch):
+    monkeypatch.setattr(pruning, "PERIOD_S", 0.0)
+    monkeypatch.setattr(pruning, "SPENT_BYTES", 0)
+    on_its_way = commit(storage, "a", offset=1).position
+
+    def settle() -> None:
+        storage.published = on_its_way
+
+    storage.settle = settle
+    commit(storage, "b", offset=2)
+
+    assert outbox_of(storage) == ["b"]
+    # Of an outbox that was only emptied, a row's place would be its second.
+    found = storage.connection.execute("select rowid from mesh.outbox").fetchall()
+    assert found == [(0,)]
+
+
+def test_what_was_on_its_way_and_failed_stops_the_next_batch_before_it_begins(storage, monkeypatch):
+    monkeypatch.setattr(pruning, "SPENT_BYTES", 0)
+    commit(storage, "a", offset=1)
+
+    def settle() -> None:
+        raise RelayFailed("no")
+
+    storage.settle = settle
+    with pytest.raises(RelayFailed):
+        commit(storage, "b", offset=2)
+
+    assert (storage.seq, outbox_of(storage)) == (1, ["a"])

@@ -24,8 +24,11 @@ class Gate:
     """Publishes once it is opened; fails for the batches in *bad*."""
 
     def __init__(self, *bad: int) -> None:
-        self.bad, self.seen = bad, list[int]()
+        self.bad, self.seen, self.handed_over = bad, list[int](), list[int]()
         self.is_open = threading.Event()
+
+    def hand_over(self, batch: Batch) -> None:
+        self.handed_over.append(batch.seq)
 
     def publish(self, batch: Batch) -> None:
         assert self.is_open.wait(10)
@@ -48,7 +51,7 @@ def publishing(storage):
 
 def test_the_storage_is_told_only_once_it_is_published(publishing, storage):
     gate = Gate()
-    publishing.begin(gate.publish, batch(1))
+    publishing.begin(gate, batch(1))
     assert (storage.published, publishing.has_published) == (None, False)
 
     gate.is_open.set()
@@ -61,7 +64,7 @@ def test_batches_are_published_in_order_and_one_at_a_time(publishing, storage):
     gate = Gate()
     gate.is_open.set()
     for number in range(1, 20):
-        publishing.begin(gate.publish, batch(number))
+        publishing.begin(gate, batch(number))
         assert number < 2 or storage.published == batch(number - 1).position
     publishing.settle()
 
@@ -71,11 +74,11 @@ def test_batches_are_published_in_order_and_one_at_a_time(publishing, storage):
 def test_after_a_failure_the_next_batch_is_not_begun(publishing, storage):
     gate = Gate(2)
     gate.is_open.set()
-    publishing.begin(gate.publish, batch(1))
-    publishing.begin(gate.publish, batch(2))
+    publishing.begin(gate, batch(1))
+    publishing.begin(gate, batch(2))
 
     with pytest.raises(RelayFailed):
-        publishing.begin(gate.publish, batch(3))
+        publishing.begin(gate, batch(3))
 
     assert gate.seen == [1, 2]
     assert storage.published == batch(1).position
@@ -83,7 +86,7 @@ def test_after_a_failure_the_next_batch_is_not_begun(publishing, storage):
 
 def test_what_is_abandoned_has_ended_and_is_not_counted(publishing, storage):
     gate = Gate(1)
-    publishing.begin(gate.publish, batch(1))
+    publishing.begin(gate, batch(1))
     gate.is_open.set()
 
     publishing.abandon()
@@ -93,22 +96,26 @@ def test_what_is_abandoned_has_ended_and_is_not_counted(publishing, storage):
     assert storage.published is None
 
 
-def test_a_large_batch_is_published_before_anything_else_is_done(publishing, storage):
+def test_a_large_batch_is_handed_over_by_who_made_it_and_committed_beside_the_next(
+    publishing, storage
+):
     gate = Gate()
-    gate.is_open.set()
     rows = [{"topic": "t", "key": b"k", "id": "i"}] * (SMALL + 1)
     large = replace(batch(SMALL + 1), outbox=pa.Table.from_pylist(rows, OUTBOX))
 
-    publishing.begin(gate.publish, large)
+    publishing.begin(gate, large)
 
-    assert storage.published == large.position
+    assert (gate.handed_over, storage.published) == ([large.seq], None)
+    gate.is_open.set()
+    publishing.begin(gate, batch(SMALL + 2))
+    assert (gate.handed_over, storage.published) == ([large.seq], large.position)
 
 
 def test_what_was_on_its_way_when_it_closes_is_told_and_dropped(publishing, storage):
     gate, dropped = Gate(), list[object]()
     gate.is_open.set()
     storage.prune = lambda: dropped.append(storage.published)
-    publishing.begin(gate.publish, batch(1))
+    publishing.begin(gate, batch(1))
 
     publishing.close()
 
@@ -119,8 +126,8 @@ def test_it_closes_though_the_last_batch_could_not_be_published(publishing, stor
     gate, dropped = Gate(2), list[object]()
     gate.is_open.set()
     storage.prune = lambda: dropped.append(storage.published)
-    publishing.begin(gate.publish, batch(1))
-    publishing.begin(gate.publish, batch(2))
+    publishing.begin(gate, batch(1))
+    publishing.begin(gate, batch(2))
 
     publishing.close()
 

@@ -40,18 +40,23 @@ class Encoder:
         self._schema = table_schema(self._record)
 
     def encode(self, table: pa.Table, schema_id: int) -> list[bytes]:
+        """Return each row as a message value, as `column` does."""
+        values: list[bytes] = self.column(table, schema_id).to_pylist()
+        return values
+
+    def column(self, table: pa.Table, schema_id: int) -> pa.ChunkedArray:
         """Return each row as a message value in the Confluent wire format.
 
         Raises `BackboneError` where a column is missing or of another type, or where null stands
         in a required field; rows are checked before (`mesh.contract.rules`).
         """
         prefix = pa.scalar(header(schema_id), pa.binary())
-        values: list[bytes] = []
+        values: list[pa.Array] = []
         for part in _slices(table):
             columns = self._columns(part)
             pieces = [p for node, c in columns for p in _pieces(node, c, node.name)]
-            values += pc.binary_join_element_wise(prefix, *pieces, _EMPTY).to_pylist()
-        return values
+            values.append(pc.binary_join_element_wise(prefix, *pieces, _EMPTY))
+        return pa.chunked_array(values, pa.binary())
 
     def _columns(self, table: pa.Table) -> list[tuple[Node, pa.Array]]:
         columns = []

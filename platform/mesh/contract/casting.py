@@ -23,6 +23,8 @@ _FIRST_DAY, _LAST_DAY = (date.min - _EPOCH).days, (date.max - _EPOCH).days
 _DAY_US = 86_400_000_000
 _ANY_INTEGER = pa.decimal128(20, 0)
 _UUID = r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\z"
+_DIGITS = b"00000000-0000-0000-0000-000000000000"
+_TO_DIGITS = bytes.maketrans(b"0123456789abcdef", b"0" * 16)
 
 # What a column may be, for each kind of field: text is parsed, numbers only if nothing is lost.
 _SOURCES: dict[Kind, set[str]] = {
@@ -111,7 +113,7 @@ def _uncastable(array: pa.Array, target: pa.DataType) -> Mask:
 def _beyond_limits(source: pa.Array, fitted: pa.Array, kind: Kind) -> Mask | None:
     """Return where a value that Arrow holds is not one of ours, or None if it is nowhere so."""
     if kind == "uuid":
-        outside = pc.invert(pc.match_substring_regex(fitted, _UUID))
+        outside = None if _are_uuids(fitted) else pc.invert(pc.match_substring_regex(fitted, _UUID))
     elif kind == "date":
         outside = _outside(fitted.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
     elif kind == "timestamp":
@@ -126,6 +128,17 @@ def _beyond_limits(source: pa.Array, fitted: pa.Array, kind: Kind) -> Mask | Non
         return None
     mask = to_mask(pc.fill_null(outside, False))
     return mask if mask.any() else None
+
+
+def _are_uuids(texts: pa.Array) -> bool:
+    """Whether all of *texts* are: in a quarter of the time that the expression takes."""
+    if texts.null_count or not len(texts):
+        return False
+    bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    joined = bytes(memoryview(texts.buffers()[2])[bounds[0] : bounds[-1]])
+    # All as long as the first ones would be, and no hyphen but where each would have its own.
+    is_cut_so = bool((np.diff(bounds) == len(_DIGITS)).all())
+    return is_cut_so and joined.translate(_TO_DIGITS) == _DIGITS * len(texts)
 
 
 def _is_finite(source: pa.Array) -> pa.Array:

@@ -8,9 +8,9 @@ Sources: CloudEvents 1.0 Kafka protocol binding (binary mode); W3C Trace Context
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from itertools import repeat
+from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,8 +27,9 @@ from mesh.backbone.wire import (
 __all__ = ["Outgoing", "outgoing"]
 
 # Topic, value, key and headers, in the order in which `Producer.produce` takes the first three.
-Header = tuple[str, str | bytes | None]
-Outgoing = tuple[str, bytes | None, bytes, list[Header]]
+# It takes headers in a dict in two thirds of the time that it takes for a list.
+Headers = dict[str, str | bytes | None]
+Outgoing = tuple[str, bytes | None, bytes, Headers]
 
 
 def outgoing(outbox: pa.Table, source: str) -> Iterator[Outgoing]:
@@ -37,39 +38,41 @@ def outgoing(outbox: pa.Table, source: str) -> Iterator[Outgoing]:
     *source* is the product's CloudEvents source; a message's adds the port.
     """
     topics, keys, values = (outbox[name].to_pylist() for name in ("topic", "key", "value"))
-    shared = {
-        topic: cloud_event_headers(source=f"{source}/{port_of(topic)}", type_=topic)
-        for topic in set(topics)
-    }
-    own = zip(
-        named(CE_ID, outbox["id"].to_pylist()),
-        named(CE_TIME, rfc_3339(outbox["time"])),
-        named(TRACEPARENT, child_traceparents(outbox["trace"])),
-        named(SALT, new_salts(outbox.num_rows)),
-        strict=True,
-    )
-    for topic, value, key, headers in zip(topics, values, keys, own, strict=True):
-        yield topic, value, key, [*shared[topic], *headers]
+    shared = {topic: headers_of(topic, source) for topic in set(topics)}
+    ids, times = outbox["id"].to_pylist(), rfc_3339(outbox["time"])
+    traces, salts = child_traceparents(outbox["trace"]), new_salts(outbox.num_rows)
+    columns = zip(topics, values, keys, ids, times, traces, salts, strict=True)
+    for topic, value, key, id_, time, trace, salt in columns:
+        headers = shared[topic].copy()
+        headers[CE_ID], headers[CE_TIME] = id_, time
+        headers[TRACEPARENT], headers[SALT] = trace, salt
+        yield topic, value, key, headers
 
 
-def named(name: str, column: Iterable[str | bytes]) -> Iterator[Header]:
-    """One header of every message."""
-    return zip(repeat(name), column, strict=False)
+def headers_of(topic: str, source: str) -> Headers:
+    """The headers of a port's messages: its own, and the places of each message's."""
+    ours = cloud_event_headers(source=f"{source}/{port_of(topic)}", type_=topic)
+    # A copy that has all its keys need not grow: half the time. What readers look for is first.
+    return {TRACEPARENT: None, SALT: None, CE_ID: None, CE_TIME: None, **dict(ours)}
 
 
 def rfc_3339(instants: pa.ChunkedArray) -> list[str]:
     """Instants in UTC as CloudEvents wants them, to the microsecond."""
+    # Kafka's time is in milliseconds: many messages of a batch share it.
+    found = instants.combine_chunks().dictionary_encode()
     # The cast is ten times faster than `strftime`, and has a space where the T belongs.
-    texts = instants.cast(pa.timestamp("us")).cast(pa.string())
+    texts = found.dictionary.cast(pa.timestamp("us")).cast(pa.string())
     texts = pc.utf8_replace_slice(texts, 10, 11, "T")
-    found: list[str] = pc.binary_join_element_wise(texts, "Z", "").to_pylist()
-    return found
+    texts = pc.binary_join_element_wise(texts, "Z", "").to_pylist()
+    return [texts[index] for index in found.indices.to_pylist()]
 
 
 def new_salts(count: int) -> list[bytes]:
     """As many salts of random bytes, which blind the messages in the change audit log."""
-    drawn = os.urandom(SALT_BYTES * count)
-    return [drawn[start : start + SALT_BYTES] for start in range(0, len(drawn), SALT_BYTES)]
+    starts = np.arange(count + 1, dtype=np.int32) * SALT_BYTES
+    drawn = [pa.py_buffer(starts), pa.py_buffer(os.urandom(SALT_BYTES * count))]
+    found: list[bytes] = pa.Array.from_buffers(pa.binary(), count, [None, *drawn]).to_pylist()
+    return found
 
 
 def port_of(topic: str) -> str:

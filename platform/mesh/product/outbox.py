@@ -103,9 +103,9 @@ class Publisher:
         self._encoder = Encoder(schema)
         self._schema_id = schema_id
 
-    def values(self, fields: pa.Table) -> list[bytes]:
+    def values(self, fields: pa.Table) -> pa.ChunkedArray:
         """The message values of rows of the contract's fields."""
-        return self._encoder.encode(fields, self._schema_id)
+        return self._encoder.column(fields, self._schema_id)
 
     def messages(self, rows: pa.Table, causes: pa.Table) -> pa.Table:
         """The outbox of *rows* (the contract's fields and `_cause`, in order of cause)."""
@@ -116,7 +116,7 @@ class Publisher:
             {
                 "topic": constant(self.contract.topic, rows.num_rows),
                 "key": keys(fields, self.contract),
-                "value": pa.array(self.values(fields), pa.binary()),
+                "value": self.values(fields),
                 "id": event_ids(origin, ordinals(indices)),
                 "time": origin["time"],
                 "trace": origin["trace"],

@@ -39,9 +39,14 @@ class Pruning:
         count = seq - (self._done.seq if self._done else 0)
         return count >= ROWS or time.monotonic() - self._done_at > PERIOD_S
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the outbox is to be made anew as soon as all in it is published."""
+        return self.spent > SPENT_BYTES
+
     def drop(self, published: Position, seq: int) -> None:
         """Drop what is published, in the open transaction; `done` says that it was committed."""
-        if published.seq == seq and self.spent > SPENT_BYTES:
+        if published.seq == seq and self.is_spent:
             # A table emptied by DELETE keeps what it held until all of a row group is gone; one
             # that is made anew has all statements planned anew.
             self._planned.connection.execute(OUTBOX_TABLE)

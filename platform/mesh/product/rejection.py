@@ -114,7 +114,7 @@ class Rejector:
                 "topic": constant(self._topic, count),
                 # Its origin, since the key of a bad message may be anything.
                 "key": keys,
-                "value": pa.array(self._encoder.encode(table, self._schema_id), pa.binary()),
+                "value": self._encoder.column(table, self._schema_id),
                 "id": event_ids(table, marks),
                 "time": constant(now, count, INSTANT),
                 "trace": [each.trace for each in rejections],

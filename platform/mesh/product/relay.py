@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
@@ -46,6 +46,7 @@ class Relay:
         self._position_topic = position_topic
         self._source = source
         self._producer: Producer | None = None
+        self._under_way: str | None = None
 
     def open(self, should_stop: Callable[[], bool] = lambda: False) -> Position | None:
         """Fence every earlier producer, then read what was published last.
@@ -59,7 +60,8 @@ class Relay:
                 "transactional.id": self._position_topic,
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "compression.type": "lz4",
-                "linger.ms": 0,
+                # Of a large batch, fewer requests; of a small one nothing: a commit sends at once.
+                "linger.ms": 5,
                 "partitioner": "murmur2_random",
                 "queue.buffering.max.messages": 1_000_000,
                 # Of 1 GB by default; `produce` waits while it is full.
@@ -86,30 +88,47 @@ class Relay:
 
     def close(self) -> None:
         """Forget the producer; an open transaction is left to the fence or the time-out."""
+        self._under_way = None
         if self._producer is not None:
             self._producer.purge()
             self._producer = None
+
+    def hand_over(self, batch: Batch) -> None:
+        """Begin to publish *batch*: the client sends it while the caller does something else.
+
+        Only `publish` commits it, and must be asked next. Raises `RelayFailed`, as it does.
+        """
+        with self._failing() as producer:
+            producer.begin_transaction()
+            produce_all(producer, self._messages(batch))
+        self._under_way = batch.id
 
     def publish(self, batch: Batch) -> None:
         """Publish *batch* and its position in one transaction.
 
         Raises `RelayFailed`; then only `open` says whether it was published.
         """
-        producer = self._producer
-        if producer is None:
-            raise RelayFailed("the relay is not open")
-        try:
-            producer.begin_transaction()
-            produce_all(producer, self._messages(batch))
+        if self._under_way != batch.id:
+            self.hand_over(batch)
+        self._under_way = None
+        with self._failing() as producer:
             reach("half-published", producer.flush)
-            produce(producer, (self._position_topic, batch.position.to_json(), POSITION_KEY, []))
+            produce(producer, (self._position_topic, batch.position.to_json(), POSITION_KEY, {}))
             reach("before-commit", producer.flush)
             # Without a time-out, but in a drill: what a shorter one leaves open cannot be told.
             producer.commit_transaction(patience(COMMIT))
+        reach("committed")
+
+    @contextmanager
+    def _failing(self) -> Iterator[Producer]:
+        """The producer; after an error it is thrown away."""
+        if self._producer is None:
+            raise RelayFailed("the relay is not open")
+        try:
+            yield self._producer
         except KafkaException as exception:
             self._producer = None
             raise RelayFailed(f"publication failed: {exception.args[0].str()}") from exception
-        reach("committed")
 
     def _messages(self, batch: Batch) -> Iterator[Outgoing]:
         """The outbox as `produce` takes it, one after the other."""

@@ -83,6 +83,7 @@ class Runtime:
         self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets, log=log)
         self._publishing = Publishing(self.patience, storage, self.progress.ran.published)
+        storage.settle = self._publishing.settle
         self.pause, self.rewriting = pause or Pause(), Rewriting()
         self._rest = Rest(self.pause, self._open_inputs, self.progress.report)
         self.watch: FamilyWatch | None = None
@@ -220,7 +221,7 @@ class Runtime:
     def _publish(self, batch: Batch, *, is_silent_too: bool = False) -> None:
         """Publish a batch; one that says nothing only where its position is waited for."""
         if batch.outbox.num_rows or is_silent_too:
-            self._publishing.begin(self._relay.publish, batch)
+            self._publishing.begin(self._relay, batch)
 
     def _mending(self, engine: Engine) -> Mending:
         base = Rereading(

@@ -47,7 +47,7 @@ class StateCheck:
         """Which rows Kafka would not take as a message."""
         if rows.nbytes < LARGEST_MESSAGE // 2:
             return pa.repeat(False, rows.num_rows)
-        values = pa.array(self._publisher.values(rows), pa.binary())
+        values = self._publisher.values(rows)
         sizes = pc.add(pc.binary_length(keys(rows, self._contract)), pc.binary_length(values))
         return pc.greater(sizes, LARGEST_MESSAGE)
 

@@ -222,15 +222,15 @@ class StateEngine:
         )
 
 
-def keys_and_values(port: Port, change: Change) -> tuple[pa.Array, pa.Array]:
+def keys_and_values(port: Port, change: Change) -> tuple[pa.Array, pa.ChunkedArray]:
     """The messages of a change: its rows, and then its tombstones."""
     contract = port.output.contract
     schema = arrow_schema(contract)
     rows = as_typed(change.rows, schema)
     gone = change.gone.cast(pa.schema([schema.field(n) for n in change.gone.column_names]))
     key = pa.concat_arrays([keys(rows, contract), keys(gone, contract)])
-    value = pa.array([*port.publisher.values(rows), *([None] * gone.num_rows)], pa.binary())
-    return key, value
+    said, nothing = port.publisher.values(rows), pa.nulls(gone.num_rows, pa.binary())
+    return key, pa.chunked_array([*said.chunks, nothing])
 
 
 def computed(port: Port, changes: Iterator[Change]) -> Iterator[Change]:

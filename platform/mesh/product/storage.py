@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from mesh.product.bookkeeping import BOOKKEEPING, LATER, OUTBOX_TABLE
 from mesh.product.duck import (
     batch_error,
     connect,
+    leave_as_written,
     quoted,
     storage_error,
     table_exists,
@@ -51,6 +52,8 @@ class Storage:
         self.offsets: Offsets = offsets_from(json.loads(offsets))
         # Set by the relay's success; pruned inside a later batch's transaction.
         self.published: Position | None = None
+        # Waits for what is being published meanwhile, if anything is.
+        self.settle: Callable[[], None] = lambda: None
 
     @classmethod
     def open(cls, path: Path, tables: Sequence[tuple[str, str, Contract]]) -> Storage:
@@ -70,6 +73,8 @@ class Storage:
             settle(connection, tables)
             # Nothing of a changed table may wait in the log: replaying it has had faults.
             connection.execute("checkpoint")
+            if all(contract.kind == "event" for _, _, contract in tables):
+                leave_as_written(connection)
         except BaseException as error:
             connection.close()
             if isinstance(error, duckdb.Error):
@@ -89,7 +94,10 @@ class Storage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """One batch, whole or not at all. Raises `StorageError`, or `NoRoom` of a full disk."""
+        """One batch, or nothing of it. Raises `StorageError`, `NoRoom`, and what `settle` does."""
+        # It is made anew only once nothing in it is due, and else grows.
+        if self._pruning.is_spent:
+            self.settle()
         due = self.published if self._pruning.is_due(self.seq) else None
         with self._transaction(due):
             yield
