@@ -132,7 +132,7 @@ def made(values: Any, schema: pa.Schema, count: int) -> tuple[list[str], list[by
         now if name.endswith("_at") else pa.array(given.get(name, [None] * count), type_)
         for name, type_ in zip(schema.names, schema.types, strict=True)
     ]
-    return ids, values(pa.Table.from_arrays(columns, schema=schema))
+    return ids, values(pa.Table.from_arrays(columns, schema=schema)).to_pylist()
 
 
 def product(task: Task, pipe: Connection) -> None:
