@@ -7,6 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from mesh.backbone.endpoint import Principal
+from mesh.errors import Refused
+from mesh.product import relay
+from mesh.product.plan import position_topic
+from mesh.product.relay import Relay
 from tests.stream import (
     CALLS,
     PRODUCT,
@@ -67,3 +72,19 @@ def test_a_row_for_which_the_query_fails_is_refused_and_the_rest_go_on(workbench
     assert {json.loads(each["value"])["call_id"] for each in kept} == billing
     assert {each["rule"] for each in kept} == {"sql"}
     assert all("Could not convert" in each["reason"] for each in kept)
+
+
+def test_a_login_that_kafka_refuses_is_not_taken_for_a_kafka_that_is_late(workbench, monkeypatch):
+    monkeypatch.setattr(relay, "INIT_TIMEOUT_S", 1.0)
+    stranger = Relay(
+        workbench.backbone.endpoint,
+        Principal(name=PRODUCT, secret="wrong"),
+        position_topic=position_topic(workbench.project().product(PRODUCT)),
+        source="/customer-service/call-center",
+    )
+
+    with pytest.raises(Refused, match=r"(?i)authentication") as found:
+        stranger.open()
+
+    assert "wrong" not in str(found.value)
+    stranger.close()

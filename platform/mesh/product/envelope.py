@@ -52,8 +52,8 @@ def outgoing(outbox: pa.Table, source: str) -> Iterator[Outgoing]:
 def headers_of(topic: str, source: str) -> Headers:
     """The headers of a port's messages: its own, and the places of each message's."""
     ours = cloud_event_headers(source=f"{source}/{port_of(topic)}", type_=topic)
-    # A copy that has all its keys need not grow: half the time. What readers look for is first.
-    return {TRACEPARENT: None, SALT: None, CE_ID: None, CE_TIME: None, **dict(ours)}
+    # A copy that has all its keys need not grow: half the time.
+    return {**dict(ours), CE_ID: None, CE_TIME: None, TRACEPARENT: None, SALT: None}
 
 
 def rfc_3339(instants: pa.ChunkedArray) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mesh.backbone.admin import kafka_error, translated
 from mesh.backbone.endpoint import Endpoint, Principal
@@ -47,6 +47,7 @@ class Relay:
         self._source = source
         self._producer: Producer | None = None
         self._under_way: str | None = None
+        self._refusal: KafkaError | None = None
 
     def open(self, should_stop: Callable[[], bool] = lambda: False) -> Position | None:
         """Fence every earlier producer, then read what was published last.
@@ -54,6 +55,7 @@ class Relay:
         Raises a `BackboneError` while Kafka is away or refuses; may be called again.
         """
         self.close()
+        self._refusal = None
         producer = Producer(
             {
                 **self._endpoint.client(self._principal),
@@ -66,6 +68,7 @@ class Relay:
                 "queue.buffering.max.messages": 1_000_000,
                 # Of 1 GB by default; `produce` waits while it is full.
                 "queue.buffering.max.kbytes": 16_384,
+                "error_cb": self._note,
             }
         )
         try:
@@ -74,7 +77,9 @@ class Relay:
             reach("initialized")
             position = read_position(self._endpoint, self._principal, self._position_topic)
         except KafkaException as exception:
-            error = exception.args[0]
+            # A login that is refused is tried for ever, and looks like a broker that is late.
+            producer.poll(0)
+            error = self._refusal or exception.args[0]
             if error.retriable():
                 raise Unreachable(f"Kafka is not ready ({error.str()})") from exception
             raise kafka_error(error, "open the relay") from exception
@@ -118,6 +123,10 @@ class Relay:
             # Without a time-out, but in a drill: what a shorter one leaves open cannot be told.
             producer.commit_transaction(patience(COMMIT))
         reach("committed")
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            self._refusal = error
 
     @contextmanager
     def _failing(self) -> Iterator[Producer]:
