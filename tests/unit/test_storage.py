@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from mesh.contract.model import PortKind
 from mesh.errors import StorageError
 from mesh.product.outbox import OUTBOX, no_messages
 from mesh.product.position import Position
@@ -34,8 +32,8 @@ def storage(path):
     storage.close()
 
 
-def opened(path: Path, kind: PortKind = "event") -> Storage:
-    return Storage.open(path, [(*INPUT, replace(notes_contract(), kind=kind))])
+def opened(path: Path) -> Storage:
+    return Storage.open(path, [(*INPUT, notes_contract())])
 
 
 def messages(*keys: str) -> pa.Table:
@@ -180,7 +178,6 @@ def test_a_full_disk_stops_the_batch_and_harms_nothing_before_it(path):
 import resource, sys
 from pathlib import Path
 import pyarrow as pa
-from mesh.contract.model import PortKind
 from mesh.errors import StorageError
 from tests.unit.test_storage import commit, opened
 
@@ -231,33 +228,3 @@ def test_a_contract_that_has_gained_a_field_has_it_from_now_on(path, storage):
     columns = again.connection.execute("select * from input.notes").description
     assert "tags" in [name for name, *_ in columns]
     again.close()
-
-
-def row_groups(storage: Storage) -> int:
-    sql = """select count(distinct row_group_id) from pragma_storage_info('"input".notes')"""
-    return int(storage.connection.execute(sql).fetchall()[0][0])
-
-
-def checkpointed(path: Path, kind: PortKind) -> int:
-    """How many row groups a table has after two checkpoints with rows."""
-    storage = opened(path, kind)
-    for number in range(2):
-        storage.connection.execute(f'insert into "input".notes (id) values ({number})')
-        storage.connection.execute("checkpoint")
-    found = row_groups(storage)
-    storage.close()
-    return found
-
-
-def test_row_groups_are_written_again_only_where_rows_are_replaced(tmp_path):
-    assert checkpointed(tmp_path / "events" / "storage.duckdb", "event") == 2
-    assert checkpointed(tmp_path / "states" / "storage.duckdb", "state") == 1
-
-
-def test_opened_anew_a_storage_of_events_has_its_row_groups_put_together(path):
-    assert checkpointed(path, "event") == 2
-
-    storage = opened(path)
-
-    assert row_groups(storage) == 1
-    storage.close()

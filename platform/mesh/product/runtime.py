@@ -78,8 +78,7 @@ class Runtime:
         self._inputs: Inputs | None = None
         self._intakes: dict[str, Intake | Retries] = {}
         self._retries = {each.retry_topic for each in plan.replayable}
-        self._is_steady = False
-        self._stop = threading.Event()
+        self._stop, self._is_steady = threading.Event(), False
         self.patience = Patience()
         self.progress = Progress(offsets=storage.offsets, log=log)
         self._publishing = Publishing(self.patience, storage, self.progress.ran.published)

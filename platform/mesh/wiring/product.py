@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
+from mesh.errors import NoMemory
 from mesh.home import Home
 from mesh.observe.openlineage import Job, events_of
 from mesh.observe.runlog import RunLog
@@ -86,9 +88,12 @@ def run_product(
 def open_anew(
     rewriting: Rewriting, path: Path, tables: Sequence[tuple[str, str, Contract]]
 ) -> Storage:
-    """Open a product's storage, written anew where that was asked for."""
+    """Open a product's storage, written anew where that was asked for; in the memory it takes."""
     rewriting.carry_out()
-    return Storage.open(path, tables)
+    while True:
+        # Each time it may take twice as much, and at the most it is another error.
+        with suppress(NoMemory):
+            return Storage.open(path, tables)
 
 
 def open_door(
