@@ -135,10 +135,10 @@ def _are_uuids(texts: pa.Array) -> bool:
     if texts.null_count or not len(texts):
         return False
     bounds = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    if (np.diff(bounds) != len(_DIGITS)).any():
+        return False
     joined = bytes(memoryview(texts.buffers()[2])[bounds[0] : bounds[-1]])
-    # All as long as the first ones would be, and no hyphen but where each would have its own.
-    is_cut_so = bool((np.diff(bounds) == len(_DIGITS)).all())
-    return is_cut_so and joined.translate(_TO_DIGITS) == _DIGITS * len(texts)
+    return joined.translate(_TO_DIGITS) == _DIGITS * len(texts)
 
 
 def _is_finite(source: pa.Array) -> pa.Array:
