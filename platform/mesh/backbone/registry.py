@@ -68,12 +68,17 @@ class Registry(Closing):
         ]
         return [parsed(int(str(each["id"])), str(each["schema"])) for each in answers if each]
 
-    def register(self, subject: str, schema: Schema) -> tuple[int, bool]:
-        """Register *schema*; its id and whether it is new.
+    def subjects(self) -> frozenset[str]:
+        """Every subject that has a schema."""
+        found = self._ask("GET", "/subjects")
+        return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+
+    def register(self, subject: str, schema: Schema, *, is_first: bool = False) -> tuple[int, bool]:
+        """Register *schema*, the *first* of its subject or not; its id and whether it is new.
 
         Raises `SchemaIncompatible` where it would break readers of what is there.
         """
-        known = self.find(subject, schema)
+        known = None if is_first else self.find(subject, schema)
         if known is not None:
             return known, False
         body = {"schema": canonical(schema)}

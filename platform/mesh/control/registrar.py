@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -37,6 +39,8 @@ from mesh.product.plan import rejected_topic_of
 __all__ = ["Verdict", "judge", "register", "rejected_topics", "require_compatible"]
 
 ANNOUNCE_TIMEOUT_S = 30.0
+# The registry waits for Kafka with each write: of more at once, the last waits as long.
+REGISTERED_AT_ONCE = 4
 REMEDY = 'see "Changing a contract" in docs/contracts.md'
 
 ANNOUNCEMENT: Schema = {
@@ -86,14 +90,20 @@ class Verdict:
 
 def judge(project: Project, registry: Registry, contracts: Iterable[Contract]) -> list[Verdict]:
     """Compare *contracts* with every version that the registry has of each."""
-    return [judged(project, registry, each) for each in contracts if each.is_streamed]
+    there = registry.subjects()
+    streamed = [each for each in contracts if each.is_streamed]
+    with ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
+        return [*pool.map(partial(judged, project, registry, there), streamed)]
 
 
-def judged(project: Project, registry: Registry, contract: Contract) -> Verdict:
-    """Compare one contract; a change that several versions would see is told once."""
-    is_known = registry.find(contract.subject, avro_schema(contract)) is not None
+def judged(
+    project: Project, registry: Registry, there: Collection[str], contract: Contract
+) -> Verdict:
+    """Compare one contract with what is *there*; what several versions would see is told once."""
+    subject = contract.subject
+    is_known = subject in there and registry.find(subject, avro_schema(contract)) is not None
     changes: dict[str, Change] = {}
-    for schema in () if is_known else registry.versions(contract.subject):
+    for schema in () if is_known or subject not in there else registry.versions(subject):
         fields = registered_fields(schema)
         found = () if fields is None else field_changes(fields, contract.fields)
         # What is registered knows no more of a field than its name and type.
@@ -122,24 +132,27 @@ def register(
 
     *described* has the domain of each product that has a descriptor topic, by its id.
     """
-    known: list[tuple[str, int, Schema]] = []
-    new: list[str] = []
     contracts = {each.subject: each for each in project.contracts.values()}
-    with Registry(endpoint) as registry:
-        for subject, schema in subjects_of(project, described):
+    with Registry(endpoint) as registry, ThreadPoolExecutor(REGISTERED_AT_ONCE) as pool:
+        there = registry.subjects()
+
+        def registered(each: tuple[str, Schema]) -> tuple[int, bool]:
+            subject, schema = each
             try:
-                schema_id, is_new = registry.register(subject, schema)
+                found = registry.register(subject, schema, is_first=subject not in there)
             except SchemaIncompatible as error:
                 raise refusal(project, contracts.get(subject), error) from error
             registry.require_compatibility(subject)
-            known.append((subject, schema_id, schema))
-            new += [subject] if is_new else []
-        own = f"{SCHEMAS_TOPIC}-value"
-        own_id = registry.find(own, ANNOUNCEMENT) or 0
+            return found
+
+        subjects = [*subjects_of(project, described)]
+        found = [*zip(subjects, pool.map(registered, subjects), strict=True)]
+        own_id = registry.find(f"{SCHEMAS_TOPIC}-value", ANNOUNCEMENT) or 0
     # All of them each time: whoever died between registering and announcing is made good, and
     # compaction keeps one.
+    known = [(subject, schema_id, schema) for (subject, schema), (schema_id, _) in found]
     announce(endpoint, registrar, own_id, known)
-    return new
+    return [subject for (subject, _), (_, is_new) in found if is_new]
 
 
 def refusal(
