@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 
+from mesh.backbone.direct import direct
 from mesh.contract.model import Contract
 from mesh.errors import MeshError, Refused, Unreachable
 
@@ -35,8 +36,9 @@ class Port:
         headers = {"Authorization": f"Bearer {self.token()}"}
         asked = {"limit": "all", "format": "arrow"}
         try:
+            options = direct(self.url)
             with httpx.stream(
-                "GET", self.url, headers=headers, params=asked, timeout=TIMEOUT_S, trust_env=False
+                "GET", self.url, headers=headers, params=asked, timeout=TIMEOUT_S, **options
             ) as response:
                 if not response.is_success:
                     words = f"{self.url} answered {response.status_code}: {response.read()[:200]!r}"

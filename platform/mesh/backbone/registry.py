@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import httpx
 
 from mesh.backbone.closing import Closing
+from mesh.backbone.direct import direct
 from mesh.backbone.endpoint import Endpoint
 from mesh.errors import BackboneError, Refused, SchemaIncompatible, Unreachable
 
@@ -32,10 +33,7 @@ class Registry(Closing):
             timeout=timeout_s,
             auth=(login.name, login.secret) if login else None,
             headers={"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE},
-            # A proxy of the environment must never see an inner address.
-            trust_env=False,
-            # To read the world's certificates takes 35 ms, and without TLS nobody asks for them.
-            verify=self.url.startswith("https:"),
+            **direct(self.url),
         )
         self._schemas: dict[int, Schema] = {}
 

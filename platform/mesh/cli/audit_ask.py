@@ -7,17 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 import click
-import httpx
 
 from mesh.cli.app import App
-from mesh.cli.doors import answer, detail_of, refusal
+from mesh.cli.doors import answer, content_with_headers
 from mesh.cli.read import find_port, get_token, reader, somebody
 from mesh.contract.audit import AUDIT_SERVICE
-from mesh.errors import Unreachable, WrongUse
+from mesh.errors import WrongUse
 
 __all__ = ["AS", "JSON", "all_logs", "ask", "asker", "log_of", "proof_of", "text_at"]
 
-TIMEOUT_S = 30
 AS = click.option(
     "--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person granted]."
 )
@@ -66,10 +64,4 @@ def text_at(app: App, path: str, token: str | None = None) -> str:
     """A text of the audit service."""
     url = f"{app.address(AUDIT_SERVICE)}{quote(path)}"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        response = httpx.get(url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError as error:
-        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
-    if response.is_success:
-        return response.text
-    raise refusal(url, response.status_code, detail_of(response))
+    return content_with_headers("GET", url, headers=headers)[0].decode()

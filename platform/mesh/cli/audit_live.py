@@ -54,6 +54,7 @@ def sources_of(app: App, key_text: str | None, notes: list[str]) -> Iterator[Sou
     from mesh.audit.note import LogKey
     from mesh.audit.served import Served
     from mesh.audit.verify import Sources
+    from mesh.backbone.direct import direct
     from mesh.backbone.registry import Registry
     from mesh.cli.audit_verify import key_of
     from mesh.cli.read import get_token
@@ -63,7 +64,7 @@ def sources_of(app: App, key_text: str | None, notes: list[str]) -> Iterator[Sou
     token = kept(lambda: get_token(app, AUDIT, AUDIT_SERVICE))
     address = app.address(AUDIT_SERVICE)
     with (
-        httpx.Client(base_url=address, timeout=TIMEOUT_S, trust_env=False) as client,
+        httpx.Client(base_url=address, timeout=TIMEOUT_S, **direct(address)) as client,
         Registry(app.endpoint) as registry,
     ):
         served = Served(client, token)

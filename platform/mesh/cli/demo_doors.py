@@ -6,6 +6,7 @@ import io
 
 import httpx
 
+from mesh.backbone.direct import direct
 from mesh.cli.app import App
 from mesh.cli.demo_checks import check
 from mesh.cli.pause import change
@@ -47,7 +48,7 @@ def in_every_format(app: App) -> tuple[dict[str, set[str]], str]:
     try:
         answers = {
             name: httpx.get(
-                url, params={**QUESTION, "format": name}, headers=headers, trust_env=False
+                url, params={**QUESTION, "format": name}, headers=headers, **direct(url)
             ).raise_for_status()
             for name in ("json", "csv", "arrow", "parquet")
         }
@@ -56,7 +57,7 @@ def in_every_format(app: App) -> tuple[dict[str, set[str]], str]:
             url,
             params={**QUESTION, "format": "json"},
             headers={**headers, "If-None-Match": etag},
-            trust_env=False,
+            **direct(url),
         )
     except httpx.HTTPError as error:
         raise Unreachable(f"the door at {url} does not answer ({error})") from error

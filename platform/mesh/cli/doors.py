@@ -10,12 +10,15 @@ from pathlib import Path
 import click
 import httpx
 
+from mesh.backbone.direct import direct
 from mesh.errors import MeshError, Refused, SettingsError, Unreachable, WrongUse
 
 __all__ = [
     "FORMATS",
+    "TIMEOUT_S",
     "answer",
     "answer_with_headers",
+    "answered",
     "content",
     "content_with_headers",
     "download",
@@ -65,7 +68,7 @@ def content_with_headers(
 
 def answered(method: str, url: str, arguments: Mapping[str, object]) -> httpx.Response:
     """Whatever a door answers. Raises `Unreachable` where nobody does."""
-    arguments = {"timeout": TIMEOUT_S, "trust_env": False, **arguments}
+    arguments = {"timeout": TIMEOUT_S, **direct(url), **arguments}
     try:
         return httpx.request(method, url, **arguments)  # type: ignore[arg-type]  # httpx's own keywords
     except httpx.HTTPError as error:
@@ -101,7 +104,7 @@ def form_for(form: str | None, out: Path | None) -> str:
 
 def receive(method: str, url: str, request: Mapping[str, object], out: Path | None) -> None:
     """Write what a door answers to a file, whole or not at all, or to standard output."""
-    request = {"timeout": TIMEOUT_S, "trust_env": False, **request}
+    request = {"timeout": TIMEOUT_S, **direct(url), **request}
     try:
         with httpx.stream(method, url, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
             if not response.is_success:

@@ -99,15 +99,13 @@ def ask(app: App, asked: Mapping[str, str], principal: str) -> Mapping[str, Any]
 
     Raises `WrongUse` where the question must say more, `Refused` for whoever is not granted.
     """
-    import httpx
+    from mesh.cli.doors import answered
 
     url = f"{app.address(PRODUCT)}/resolve"
     headers = {"Authorization": f"Bearer {get_token(app, principal, PRODUCT)}"}
+    response = answered("GET", url, {"params": asked, "headers": headers})
     try:
-        response = httpx.get(url, params=asked, headers=headers, timeout=30, trust_env=False)
         document: Mapping[str, Any] = response.json()
-    except httpx.HTTPError as error:
-        raise Unreachable(f"nobody answers at {url} ({error}): is it running?") from error
     except ValueError as error:
         raise MeshError(f"{url} did not answer with JSON") from error
     if response.is_success:

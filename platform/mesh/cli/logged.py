@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesh.cli.app import App
-from mesh.cli.audit_ask import TIMEOUT_S, all_logs
-from mesh.cli.doors import content
+from mesh.cli.audit_ask import all_logs
+from mesh.cli.doors import TIMEOUT_S, content
 from mesh.cli.read import get_token
 from mesh.contract.audit import AUDIT_SERVICE
 from mesh.errors import MeshError
@@ -84,9 +84,10 @@ class Logged:
         from mesh.audit.entry import ENTRY
         from mesh.audit.served import Served
         from mesh.audit.tiles import WIDTH, Tile
+        from mesh.backbone.direct import direct
 
         address = self._app.address(AUDIT_SERVICE)
-        with httpx.Client(base_url=address, timeout=TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(base_url=address, timeout=TIMEOUT_S, **direct(address)) as client:
             served = Served(client, lambda: self._token)
             for index in range(-(-log["entries"] // WIDTH)):
                 width = min(WIDTH, log["entries"] - index * WIDTH)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from mesh.backbone.direct import direct
 from mesh.contract.descriptor import Descriptor
 from mesh.contract.model import Product
 from mesh.contract.odps import DESCRIPTOR
@@ -43,7 +44,7 @@ def ask_catalogue(
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         response = httpx.request(
-            method, url, json=body, headers=headers, timeout=TIMEOUT_S, trust_env=False
+            method, url, json=body, headers=headers, timeout=TIMEOUT_S, **direct(url)
         )
         document: Mapping[str, Any] = response.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

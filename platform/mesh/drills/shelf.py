@@ -14,6 +14,7 @@ from mesh.audit.follower import Followed
 from mesh.audit.note import LogKey
 from mesh.audit.served import Served
 from mesh.audit.store import Log
+from mesh.backbone.direct import direct
 from mesh.contract.audit import AUDIT_SERVICE
 from mesh.errors import MeshError
 from mesh.home import Home
@@ -43,7 +44,7 @@ def shelved(logs: Sequence[Log], key: LogKey, home: Home) -> Iterator[Served]:
     server = Server(app, home, AUDIT_SERVICE, host="127.0.0.1", port=0)
     server.start()
     try:
-        with httpx.Client(base_url=server.address, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=server.address, timeout=30, **direct(server.address)) as client:
             yield Served(client, lambda: "anybody")
     finally:
         server.stop()

@@ -24,6 +24,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from testcontainers.core.container import DockerContainer
 
+from mesh.backbone.direct import direct
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.errors import BackboneError
 from mesh.testing.backbone import Backbone
@@ -234,6 +235,6 @@ def answers(config: dict[str, str | int | float | bool]) -> bool:
 def lists_subjects(url: str) -> bool:
     """Whether the registry answers."""
     try:
-        return httpx.get(f"{url}/subjects", timeout=1.0, trust_env=False).is_success
+        return httpx.get(f"{url}/subjects", timeout=1.0, **direct(url)).is_success
     except httpx.HTTPError:
         return False
