@@ -10,31 +10,22 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from mesh.contract.model import Contract
-from mesh.errors import StorageError
-from mesh.product.bookkeeping import BOOKKEEPING, LATER, OUTBOX_TABLE
-from mesh.product.duck import (
-    batch_error,
-    connect,
-    leave_as_written,
-    quoted,
-    storage_error,
-    table_exists,
-    transaction,
-)
+from mesh.errors import NoMemory, StorageError
+from mesh.product.duck import batch_error, quoted, transaction
 from mesh.product.offsets import merged
 from mesh.product.outbox import OUTBOX
 from mesh.product.planned import Planned
 from mesh.product.position import Batch, Offsets, Position, offsets_from
 from mesh.product.pruning import Pruning
 from mesh.product.rejection import Rejection
-from mesh.product.tables import settle
+from mesh.product.tables import connect_tables
 
 __all__ = ["Storage"]
 
@@ -57,30 +48,18 @@ class Storage:
 
     @classmethod
     def open(cls, path: Path, tables: Sequence[tuple[str, str, Contract]]) -> Storage:
-        """Open or make the storage; *tables* are (schema, name, contract) of each port kept in it.
+        """Open or make the storage, in the memory that it takes.
+
+        *tables* are (schema, name, contract) of each port that is kept in it.
 
         Raises `AlreadyRunning` where another process holds it, `StorageError` where it
         cannot be used.
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = connect(path)
-        try:
-            if not table_exists(connection, "mesh", "state"):
-                with transaction(connection):
-                    connection.execute(BOOKKEEPING)
-                    connection.execute(OUTBOX_TABLE)
-            connection.execute(LATER)
-            settle(connection, tables)
-            # Nothing of a changed table may wait in the log: replaying it has had faults.
-            connection.execute("checkpoint")
-            if all(contract.kind == "event" for _, _, contract in tables):
-                leave_as_written(connection)
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, duckdb.Error):
-                raise storage_error(path, error) from error
-            raise
-        return cls(connection, path)
+        while True:
+            # Each time it may take twice as much, and at the most it is another error.
+            with suppress(NoMemory):
+                return cls(connect_tables(path, tables), path)
 
     def close(self) -> None:
         """Close the file, with every connection to it: one that is left would keep it open."""

@@ -4,7 +4,7 @@ A new port gets a table, a port that is gone loses its own, and an optional fiel
 or removed is a column added or dropped. What would make the rows of two topics one table, or
 change the meaning of a column, is refused: that is a new major version, a port of its own.
 
-Works in one transaction, at the start. Not here: what the tables hold.
+Works at the start, the ports' tables in one transaction. Not here: what the tables hold.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
 from mesh.contract.model import Contract
 from mesh.errors import StorageError
-from mesh.product.duck import columns_of, quoted, table_exists, transaction
+from mesh.product.bookkeeping import BOOKKEEPING, LATER, OUTBOX_TABLE
+from mesh.product.duck import (
+    columns_of,
+    connect,
+    leave_as_written,
+    quoted,
+    storage_error,
+    table_exists,
+    transaction,
+)
 
-__all__ = ["settle"]
+__all__ = ["connect_tables", "settle"]
 
 # Later than the rest of the bookkeeping: a storage of before has none, and is believed.
 TABLES = """
@@ -37,6 +47,30 @@ class Kept:
     name: str
     topic: str
     port: str
+
+
+def connect_tables(
+    path: Path, tables: Sequence[tuple[str, str, Contract]]
+) -> duckdb.DuckDBPyConnection:
+    """Open or make the file, with the bookkeeping and *tables*. Raises as `Storage.open` does."""
+    connection = connect(path)
+    try:
+        if not table_exists(connection, "mesh", "state"):
+            with transaction(connection):
+                connection.execute(BOOKKEEPING)
+                connection.execute(OUTBOX_TABLE)
+        connection.execute(LATER)
+        settle(connection, tables)
+        # Nothing of a changed table may wait in the log: replaying it has had faults.
+        connection.execute("checkpoint")
+        if all(contract.kind == "event" for _, _, contract in tables):
+            leave_as_written(connection)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, duckdb.Error):
+            raise storage_error(path, error) from error
+        raise
+    return connection
 
 
 def settle(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from starlette.types import ASGIApp
 from mesh.backbone.endpoint import Principal, find_endpoint
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
-from mesh.errors import NoMemory
 from mesh.home import Home
 from mesh.observe.openlineage import Job, events_of
 from mesh.observe.runlog import RunLog
@@ -88,12 +86,9 @@ def run_product(
 def open_anew(
     rewriting: Rewriting, path: Path, tables: Sequence[tuple[str, str, Contract]]
 ) -> Storage:
-    """Open a product's storage, written anew where that was asked for; in the memory it takes."""
+    """Open a product's storage, written anew where that was asked for."""
     rewriting.carry_out()
-    while True:
-        # Each time it may take twice as much, and at the most it is another error.
-        with suppress(NoMemory):
-            return Storage.open(path, tables)
+    return Storage.open(path, tables)
 
 
 def open_door(
