@@ -183,11 +183,11 @@ class Inputs:
         """The offsets after *batch*."""
         # In order of offset, so that the last of a partition counts.
         lasts = {
-            topic: {message.partition(): message.offset() for message in messages}
+            topic: {message.partition(): message for message in messages}
             for topic, messages in batch.items()
         }
         return {
-            topic: {int(number or 0): int(offset or 0) + 1 for number, offset in last.items()}
+            topic: {int(n or 0): int(message.offset() or 0) + 1 for n, message in last.items()}
             for topic, last in lasts.items()
         }
 
