@@ -16,7 +16,9 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from fastapi.security import (
     HTTPAuthorizationCredentials,
     HTTPBasic,
@@ -58,6 +60,7 @@ class Act(BaseModel):
 def access_app(home: Home, *routers: APIRouter) -> FastAPI:
     """The service over the keys in *home*."""
     app = FastAPI(title="mesh access", docs_url=None, redoc_url=None)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
 
     @app.get("/status")
     def status() -> dict[str, object]:
@@ -134,3 +137,14 @@ def plain(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise WrongUse(f"purpose and reason have {LONGEST_TEXT} characters at most")
     return " ".join(text.split())
+
+
+def answer_invalid(_: Request, error: Exception) -> JSONResponse:
+    """The answer to what is no act, in words.
+
+    FastAPI's own repeats what was sent, which may be what no answer can hold: half a character.
+    """
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    found = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors()]
+    words = "; ".join(found).encode(errors="replace").decode()
+    return JSONResponse({"detail": words}, 422)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -22,7 +22,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import MeshError, WrongUse
 from mesh.ports.at_least import HEADER, wait_for
-from mesh.ports.bodies import body_of
+from mesh.ports.bodies import body_of, json_of
 from mesh.ports.door import Answer, Asked, Door
 from mesh.ports.formats import FORMATS
 from mesh.ports.graphql_door import add_graphql
@@ -199,8 +199,8 @@ async def reason_of(request: Request) -> str:
     """The reason in a body of JSON, empty where there is none. Raises `WrongUse`."""
     body = await body_of(request, LONGEST_BODY)
     try:
-        document: Any = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
+        document = json_of(body or b"{}")
+    except ValueError:
         document = None
     reason = document.get("reason", "") if isinstance(document, dict) else None
     if not isinstance(reason, str) or len(reason) > LONGEST_REASON:

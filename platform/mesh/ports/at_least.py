@@ -7,11 +7,12 @@ Offsets as an answer carries them, of a command, say. Not here: reading the rows
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from mesh.errors import WrongUse
+from mesh.ports.bodies import json_of
 from mesh.ports.refusals import Busy
 
 __all__ = ["HEADER", "has_reached", "wait_for"]
@@ -37,12 +38,12 @@ def wait_for(text: str, offsets: Callable[[], Offsets]) -> None:
 def read(text: str) -> Offsets:
     """The offsets in *text*. Raises `WrongUse`."""
     try:
-        document = json.loads(text)
+        document: Any = json_of(text)
         return {
             str(topic): {str(int(number)): int(offset) for number, offset in each.items()}
             for topic, each in document.items()
         }
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise WrongUse(
             f'write {HEADER} as the offsets of an answer: {{"TOPIC": {{"0": 7}}}}'
         ) from error

@@ -9,9 +9,8 @@ Not here: accepting one (`desk`), and who may (`allow` is handed in).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -19,6 +18,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import WrongUse
+from mesh.ports.bodies import json_of
 from mesh.ports.commands import BadCommand, NotAccepted
 from mesh.ports.desk import Asked, Desk
 
@@ -71,8 +71,8 @@ async def body_of(request: Request) -> Mapping[str, object]:
     if int(request.headers.get("content-length") or MOST_BYTES + 1) > MOST_BYTES:
         raise WrongUse(f"send at most {MOST_BYTES:,} bytes, and say how many")
     try:
-        document: Any = json.loads(await request.body())
-    except (ValueError, RecursionError):
+        document = json_of(await request.body())
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         raise WrongUse('send an object of JSON, as {"contract_number": "…"}')

@@ -10,11 +10,21 @@ from mesh.ports.values import instant_text, json_value
 
 __all__ = ["as_text"]
 
+# What Arrow's writer has in the same words.
+AS_IT_IS = (
+    pa.types.is_string,
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_date,
+    pa.types.is_null,
+)
+
 
 def as_text(table: pa.Table) -> pa.Table:
     """*table* with every column that CSV would change or cannot hold as text."""
+    # Not by name: two columns of an answer may have the same.
     columns = [column(each) for each in table.columns]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+    return pa.Table.from_arrays(columns, names=table.column_names)
 
 
 def column(given: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
@@ -24,11 +34,9 @@ def column(given: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
         return instant_text(given)
     if pa.types.is_nested(kind):
         return texts([None if each is None else nested(each) for each in given.to_pylist()])
-    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        return texts(
-            [None if each is None else str(json_value(each)) for each in given.to_pylist()]
-        )
-    return given
+    if any(is_of(kind) for is_of in AS_IT_IS):
+        return given
+    return texts([None if each is None else str(json_value(each)) for each in given.to_pylist()])
 
 
 def nested(value: object) -> str:

@@ -8,7 +8,6 @@ Not here: the schema (`graphql_schema`), its limits (`graphql_limits`), who may 
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.contract.names import shown
 from mesh.errors import MeshError, Refused, WrongUse
-from mesh.ports.bodies import body_of
+from mesh.ports.bodies import body_of, json_of
 from mesh.ports.door import Asked, Door
 from mesh.ports.question import Pairs
 from mesh.ports.refusals import Busy, NotThere, status_of
@@ -145,12 +144,10 @@ class GraphQL:
 def question_in(body: bytes) -> tuple[str, dict[str, Any] | None, str | None]:
     """The document, its variables, and which operation. Raises `WrongUse`."""
     try:
-        found: Any = json.loads(body)
-        # Half a character, which JSON can escape, is no text in UTF-8, not even in a refusal.
-        json.dumps(found, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        found = None
-    found = found if isinstance(found, dict) else {}
+        document = json_of(body)
+    except ValueError:
+        document = None
+    found = document if isinstance(document, dict) else {}
     query, variables = found.get("query"), found.get("variables")
     operation = found.get("operationName")
     is_right = isinstance(variables, dict | None) and isinstance(operation, str | None)

@@ -47,7 +47,7 @@ def _judge(query: NamedQuery, given: Mapping[str, object]) -> None:
     try:
         columns = {name: pa.array([value]) for name, value in given.items()}
         fitted = fit(pa.table({**columns, ROW: pa.array([""])}), query.asked)
-    except (pa.ArrowException, MeshError) as error:
+    except (pa.ArrowException, OverflowError, MeshError) as error:
         raise WrongUse(f"{query.name} cannot be asked so: {error}") from error
     broken = fitted.violations
     if not broken:

@@ -24,6 +24,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from mesh.errors import WrongUse
+from mesh.ports.bodies import json_of
 from mesh.ports.formats import FORMATS, accepted
 from mesh.ports.refusals import NotThere
 from mesh.ports.stream import Streamed
@@ -37,7 +38,7 @@ __all__ = ["LONGEST_SQL", "sql_routes"]
 Who = Callable[[str], str]
 Status = Callable[[], Mapping[str, object]]
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
-Format = Annotated[str | None, Query(alias="format", pattern="|".join(FORMATS))]
+Format = Annotated[str | None, Query(alias="format", pattern=f"^({'|'.join(FORMATS)})$")]
 LONGEST_SQL = 100_000
 LONGEST_ID = 64
 # Longer headers are refused by clients; JSON, Arrow and Parquet carry the offsets inside.
@@ -95,11 +96,11 @@ async def asked_of(
     try:
         text = body.decode()
         is_json = "json" in request.headers.get("content-type", "")
-        document: Any = json.loads(text) if is_json else {"sql": text}
+        document: Any = json_of(text) if is_json else {"sql": text}
         is_named = "query" in document
         sql = document["query" if is_named else "sql"]
         parameters = document.get("parameters", {} if is_named else [])
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise WrongUse('send SQL as text, or JSON as {"sql": "…", "parameters": […]}') from error
     if not isinstance(sql, str) or not isinstance(parameters, list | dict):
         raise WrongUse("`sql` is text, `parameters` a list or an object")
