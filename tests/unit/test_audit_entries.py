@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesh.audit.entry import ENTRY_BYTES, Entry
+from mesh.audit.entry import ENTRY_BYTES, Entry, sealed
 from mesh.audit.opening import Columns, Message, opening_of, openings_of, unopened
 from mesh.audit.origin import LogName
 from mesh.audit.proof import Proof, verified
@@ -187,3 +188,15 @@ def test_a_proof_for_another_log_of_the_same_mesh_is_not_taken(log):
 
     with pytest.raises(Unproven, match="of another topic"):
         verified(str(other.proof(0)), key_of(NAME.mesh).log_key)
+
+
+def test_a_message_whose_headers_cannot_be_read_is_withheld():
+    found = columns(3)
+    entries, openings = sealed(replace(found, unread=[1]), bytes(16), 0, needs_salt=False)
+
+    kinds = [
+        Entry.parse(entries[at : at + ENTRY_BYTES]).kind
+        for at in range(0, len(entries), ENTRY_BYTES)
+    ]
+    assert (kinds[1], openings[1]) == ("withheld", None)
+    assert "withheld" not in (kinds[0], kinds[2])

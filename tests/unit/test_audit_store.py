@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesh.audit.entry import Entry
+from mesh.audit.files import File
 from mesh.audit.proof import verified
 from mesh.audit.store import Log
 from mesh.audit.tiles import Tile
@@ -181,3 +182,23 @@ def test_withheld_messages_leave_nothing_behind(tmp_path):
 
 def log_proof(folder):
     return opened(folder).proof(0, is_opened=True)
+
+
+def test_a_checkpoint_that_is_no_text_is_damage(tmp_path):
+    (tmp_path / "checkpoint").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(Unproven, match="its checkpoint is no text"):
+        Log(tmp_path, NAME, key_of("mesh.test/audit"))
+
+
+def test_what_writes_to_a_file_that_was_closed_writes_into_no_other(tmp_path):
+    closed = File(tmp_path / "a")
+    closed.close()
+    other = File(tmp_path / "b")
+    other.write(0, b"precious")
+
+    with pytest.raises(StorageError):
+        closed.write(0, bytes(8))
+
+    assert other.read(0, 8) == b"precious"
+    other.close()

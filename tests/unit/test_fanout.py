@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from mesh.contract.project import load_project
 from mesh.product import fanout, transform
 from mesh.product.engine import Engine
-from mesh.product.fanout import taken_in
-from mesh.product.intake import Arrival
+from mesh.product.fanout import halves, taken_in
+from mesh.product.intake import Arrival, Checker, Intake
 from mesh.product.plan import Plan, plan_product
 from mesh.product.position import Batch
 from mesh.product.rejection import Rejection
+from mesh.product.retry import Ask, Retries
 from mesh.product.storage import Storage
 from mesh.product.transform import TooMuch
 from tests.arrivals import Registered, arrival
@@ -160,3 +162,51 @@ def test_what_is_asked_for_once_more_moves_its_own_topic_on_with_the_last_part_o
 
     assert list(taken_in(take_in, [came], {"retry": {0: 9}})) == []
     assert seen == [(("a",), {}), (("b",), {}), (("c",), {"retry": {0: 9}})]
+
+
+def test_an_ask_that_says_nothing_beside_others_keeps_its_rejection_when_they_are_halved(plan):
+    found = asked(plan, [*range(4)])
+
+    first, second = halves(found)
+
+    assert [len(each.rejections) for each in (*first, *second) if not each.asks] == [1]
+    assert sum(each.causes.num_rows for each in (*first, *second)) == 4
+
+
+def test_halving_beside_an_ask_that_says_nothing_comes_to_an_end(plan):
+    found = [*asked(plan, [5]), *asked(plan, [6])[1:]]
+    taken = []
+
+    def take_in(arrivals, offsets):
+        if sum(each.causes.num_rows for each in arrivals) > 1:
+            raise TooMuch("")
+        taken.extend(arrivals)
+        return []
+
+    list(taken_in(take_in, found, {}))
+
+    assert sum(each.causes.num_rows for each in taken) == 2
+    assert sum(len(each.rejections) for each in taken if not each.asks) == 1
+
+
+def asked(plan: Plan, offsets: list[int]) -> list[Arrival]:
+    """What a retry topic says: one ask that says nothing, and one for each of *offsets*."""
+    source = plan.inputs[0]
+
+    def message(offset, headers=()):
+        at = (TIMESTAMP_CREATE_TIME, 1)
+        return Message(
+            topic=source.retry_topic,
+            partition=0,
+            offset=offset,
+            key=b"k",
+            headers=[*headers],
+            timestamp=at,
+        )
+
+    asks = [
+        Ask(origin=(source.contract.topic, 0, offset), key=b"k", value=None, sent_ms=1)
+        for offset in offsets
+    ]
+    said = [message(offset, ask.headers()) for offset, ask in enumerate(asks, 1)]
+    return Retries(Intake(source, Registered(), Checker())).arrivals([message(0), *said])

@@ -132,3 +132,17 @@ def test_it_closes_though_the_last_batch_could_not_be_published(publishing, stor
     publishing.close()
 
     assert dropped == [batch(1).position]
+
+
+def test_what_was_published_before_it_was_abandoned_is_counted(storage):
+    counted = []
+    publishing = Publishing(Patience(), storage, counted.append)
+    gate = Gate(2)
+    gate.is_open.set()
+    for number in (1, 2):
+        publishing.begin(gate, batch(number))
+        publishing.abandon()
+    publishing.close()
+
+    assert gate.seen == [1, 2]
+    assert (len(counted), storage.published) == (1, batch(1).position)

@@ -196,3 +196,24 @@ def test_a_state_port_that_is_added_to_an_input_which_did_not_keep_all_is_refuse
     untouched = opened("none")
     untouched.take(3, AT)
     Retention(later, untouched.storage)
+
+
+def test_what_a_failed_batch_has_noted_is_noted_again(opened, monkeypatch):
+    product = opened("P7D")
+    product.now = AT
+    came = arrival(product.plan, [1], offset=0, at=AT)
+    with monkeypatch.context() as patched:
+        patched.setattr(product.storage, "save", full)
+        with pytest.raises(StorageError):
+            product.engine.take_in([came], {TOPIC: {0: 1}})
+    product.engine.retention.forget()
+    assert product.engine.take_in([came], {TOPIC: {0: 1}})
+
+    product.prune(AT + 30 * DAY)
+    product.prune(AT + 60 * DAY)
+
+    assert product.kept() == []
+
+
+def full(*_):
+    raise StorageError("the disk is full")

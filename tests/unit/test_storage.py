@@ -228,3 +228,16 @@ def test_a_contract_that_has_gained_a_field_has_it_from_now_on(path, storage):
     columns = again.connection.execute("select * from input.notes").description
     assert "tags" in [name for name, *_ in columns]
     again.close()
+
+
+def test_batches_of_a_product_that_says_nothing_do_not_pile_up(tmp_path):
+    storage = Storage.open(tmp_path / "storage.duckdb", [])
+    for number in range(250):
+        with storage.transaction():
+            batch = storage.save(no_messages(), {"topic": {0: number}})
+        storage.committed(batch)
+        storage.prune()
+
+    found = storage.connection.execute("select count(*) from mesh.batches").fetchall()[0][0]
+    storage.close()
+    assert found <= 101

@@ -95,12 +95,14 @@ def sealed(
     """The entries of *messages*, one after the other, and what opens each.
 
     Where a message *needs_salt*, since its fields are personal, and has none, its commitment
-    could be guessed: it is withheld, and nothing is kept that opens it.
+    could be guessed: it is withheld, and nothing is kept that opens it. So is that of a message
+    whose headers cannot be read.
     """
     found, has_salt = openings_of(messages)
     openings: list[bytes | None] = [*found]
     commitments = digests(_BEGUN, found)
     kinds = np.where(has_salt, SALTED, WITHHELD if needs_salt else UNSALTED)
+    kinds[[*messages.unread]] = WITHHELD
     for at in np.flatnonzero(kinds == WITHHELD):
         openings[at], commitments[at] = None, _NOTHING
     rows = np.empty(len(found), ENTRY)

@@ -59,7 +59,10 @@ class File:
 
     def close(self) -> None:
         """Let go of it."""
-        os.close(self._file)
+        # The number is soon another file's, and some reader may still ask for this one.
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def put_whole(path: Path, text: str) -> None:

@@ -40,13 +40,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Messages of one partition in order of offset, column by column."""
+    """Messages of one partition in order of offset, column by column.
+
+    Of those at *unread* the client could not tell the headers: what it would commit to is unknown.
+    """
 
     offsets: Sequence[int]
     timestamps_ms: Sequence[int]
     headers: Sequence[Headers]
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
+    unread: Sequence[int] = ()
 
 
 def openings_of(messages: Columns) -> tuple[list[bytes], list[bool]]:

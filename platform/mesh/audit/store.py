@@ -9,7 +9,6 @@ Not here: where messages come from (`follower`), HTTP (`door`).
 from __future__ import annotations
 
 from bisect import bisect_left
-from contextlib import suppress
 from pathlib import Path
 
 from mesh.audit.checkpoint import Checkpoint
@@ -143,9 +142,12 @@ class Log:
         return int(note.split("\n", 2)[1]), note
 
     def _last_note(self) -> str:
-        with suppress(FileNotFoundError):
+        try:
             return (self.folder / CHECKPOINT).read_text("utf-8")
-        return self._checkpoint(0)
+        except FileNotFoundError:
+            return self._checkpoint(0)
+        except UnicodeDecodeError as error:
+            raise Unproven(f"{self.name} is damaged: its checkpoint is no text") from error
 
     def _cut(self) -> None:
         """Cut what was written and never signed. Raises `Unproven` where signed for is more."""

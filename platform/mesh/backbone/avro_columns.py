@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mesh.backbone.avro_cursor import Cursor, spans, varints, words_at
-from mesh.backbone.avro_schema import Node
+from mesh.backbone.avro_schema import MILLIS, MOST_MS, Node
 from mesh.contract.arrays import list_array, scatter, struct_array, to_mask
 
 __all__ = ["read"]
@@ -40,6 +40,8 @@ def read(node: Node, cursor: Cursor) -> pa.Array:
 def _integers(node: Node, cursor: Cursor) -> pa.Array:
     values = varints(cursor)
     if node.kind == "long":
+        if node.arrow == MILLIS:
+            cursor.move(cursor.at, wrong=(values < -MOST_MS) | (values > MOST_MS))
         return pa.array(values).view(node.arrow)
     narrow = values.astype(np.int32)
     cursor.move(cursor.at, wrong=narrow != values)

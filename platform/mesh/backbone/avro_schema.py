@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import fastavro
 import pyarrow as pa
+from fastavro.schema import SchemaParseException, UnknownType
 
 from mesh.errors import BackboneError
 
 __all__ = ["Node", "compile_record", "table_schema"]
 
 MAX_DEPTH = 32
+# What fastavro raises for what has not even the form of a schema.
+MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+MILLIS = pa.timestamp("ms", tz="UTC")
+# What is an instant in microseconds, too.
+MOST_MS = (2**63 - 1) // 1000
 
 _PRIMITIVES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -30,7 +37,7 @@ _PRIMITIVES: dict[str, pa.DataType] = {
 _LOGICAL: dict[tuple[str, str], pa.DataType] = {
     ("int", "date"): pa.date32(),
     ("long", "timestamp-micros"): pa.timestamp("us", tz="UTC"),
-    ("long", "timestamp-millis"): pa.timestamp("ms", tz="UTC"),
+    ("long", "timestamp-millis"): MILLIS,
 }
 
 
@@ -60,10 +67,18 @@ def compile_record(schema: Mapping[str, object]) -> Node:
     Raises `BackboneError` for a schema that the mesh does not read: recursive, or one whose
     values may take no bytes (a message of ten bytes could then claim 2**60 of them).
     """
-    node = _compile(schema, "value", {}, MAX_DEPTH)
+    node = _compile(_with_full_names(schema), "value", {}, MAX_DEPTH)
     if node.kind != "record" or node.is_nullable:
         raise BackboneError("the Avro schema is not a record: register one record for a topic")
     return node
+
+
+def _with_full_names(schema: Mapping[str, object]) -> object:
+    """*schema* with each name and reference in full, as its namespaces have it (Avro, Names)."""
+    try:
+        return fastavro.parse_schema({**schema})
+    except (SchemaParseException, UnknownType, RecursionError, *MISSHAPEN) as error:
+        raise BackboneError(f"this is no Avro schema: {error!r:.200}") from error
 
 
 def table_schema(record: Node) -> pa.Schema:
@@ -114,7 +129,7 @@ def _compile_mapping(
         _remember(schema, known)
     if kind == "record":
         return _compile_fields(schema, name, known, depth)
-    if kind == "enum" and isinstance(symbols := schema.get("symbols"), Sequence):
+    if kind == "enum" and isinstance(symbols := schema.get("symbols"), Sequence) and symbols:
         return Node(kind="enum", arrow=pa.string(), name=name, symbols=tuple(map(str, symbols)))
     if kind == "array":
         item = _compile(schema.get("items"), "item", known, depth - 1)
@@ -140,10 +155,7 @@ def _compile_fields(
 
 
 def _remember(schema: Mapping[str, object], known: dict[str, object]) -> None:
-    name, namespace = str(schema.get("name")), schema.get("namespace")
-    known[name] = schema
-    if namespace:
-        known[f"{namespace}.{name}"] = schema
+    known[str(schema.get("name"))] = schema
 
 
 def _decimal(schema: Mapping[str, object], name: str) -> pa.DataType:

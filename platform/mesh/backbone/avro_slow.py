@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from decimal import Context, Decimal
 
-from mesh.backbone.avro_schema import Node
+from mesh.backbone.avro_schema import MILLIS, MOST_MS, Node
 
 __all__ = ["Damaged", "read_row"]
 
@@ -85,6 +85,8 @@ class _Reader:
         number = self.long(path)
         if not -_RANGES[node.kind] <= number < _RANGES[node.kind]:
             raise Damaged(f"field {path}: {number} does not fit {node.kind}")
+        if node.arrow == MILLIS and not -MOST_MS <= number <= MOST_MS:
+            raise Damaged(f"field {path}: {number} ms since 1970 is no instant")
         return number
 
     def floating(self, node: Node, path: str) -> float:

@@ -21,6 +21,8 @@ __all__ = ["Registry", "Schema"]
 Schema = dict[str, object]
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 COMPATIBILITY = "FULL_TRANSITIVE"
+# Of the client, and no fault of what was asked: late, too early, too often.
+PASSING = (408, 425, 429)
 
 
 class Registry(Closing):
@@ -47,6 +49,8 @@ class Registry(Closing):
             answer = self._call("GET", f"/schemas/ids/{schema_id}", absent=(404,))
             if answer is None:
                 return None
+            if "schema" not in answer:
+                raise self._is_none()
             self._schemas[schema_id] = parsed(schema_id, str(answer["schema"]))
         return self._schemas[schema_id]
 
@@ -96,7 +100,9 @@ class Registry(Closing):
     ) -> Mapping[str, object] | None:
         """The JSON object that the registry answers with, or None where that is *absent*."""
         answer = self._ask(method, path, body, absent)
-        return answer if isinstance(answer, dict) else None
+        if answer is None or isinstance(answer, dict):
+            return answer
+        raise self._is_none()
 
     def _ask(
         self,
@@ -113,24 +119,31 @@ class Registry(Closing):
             ) from error
         if response.status_code in absent:
             return None
-        if response.is_success:
+        if not response.is_success:
+            raise refusal(response, path)
+        try:
             document: object = response.json()
-            return document
-        raise refusal(response, path)
+        except ValueError as error:
+            raise self._is_none() from error
+        return document
+
+    def _is_none(self) -> Unreachable:
+        """The error for an answer of a proxy, or of another service at the registry's address."""
+        return Unreachable(f"what answers at {self.url} is no schema registry")
 
 
 def refusal(response: httpx.Response, path: str) -> BackboneError:
     """The error of our tree for an answer that is no success."""
     try:
         message = str(response.json().get("message", response.text))
-    except ValueError:
+    except (ValueError, AttributeError):
         message = response.text
     text = f"the schema registry answered {response.status_code} to {path}: {message[:400]}"
     if response.status_code == 409:
         return SchemaIncompatible(text)
     if response.status_code in (401, 403):
         return Refused(text)
-    if response.status_code >= 500:
+    if response.status_code >= 500 or response.status_code in PASSING:
         return Unreachable(text)
     return BackboneError(text)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, groupby
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -15,7 +14,7 @@ from mesh.backbone.admin import kafka_error
 from mesh.backbone.endpoint import Endpoint, Principal
 from mesh.backbone.wire import CE_ID
 from mesh.errors import Unreachable
-from mesh.product.causes import trace_of
+from mesh.product.causes import headers_of, trace_of
 from mesh.product.plan import Input, Output, Plan
 from mesh.product.quarantine import Entry, Name, Quarantine
 from mesh.product.readback import read_back, reader
@@ -226,8 +225,7 @@ class Sender:
 
 def cause_of(message: Message) -> str:
     """The part of an event's id that names its cause; empty where it has none."""
-    headers: Any = message.headers()  # a list of pairs, which its annotation leaves out
-    for name, value in headers or ():
+    for name, value in headers_of(message) or ():
         if name == CE_ID and isinstance(value, bytes):
             return value.decode("ascii", "replace").rpartition("/")[0]
     return ""

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import Message
 
-__all__ = ["CAUSES", "INSTANT", "causes_of", "trace_of"]
+__all__ = ["CAUSES", "INSTANT", "causes_of", "headers_of", "trace_of"]
 
+# The last that Python can say.
+LATEST_MS = 253_402_300_799_999
 INSTANT = pa.timestamp("us", tz="UTC")
 
 # Where a batch's rows came from, in the order of their `_cause`.
@@ -32,7 +34,7 @@ def causes_of(messages: Sequence[Message], *, is_traced: bool = True) -> pa.Tabl
     whose trace was read has no headers any more.
     """
     # A message without a time says -1.
-    times = [max(0, message.timestamp()[1]) for message in messages]
+    times = [min(max(0, message.timestamp()[1]), LATEST_MS) for message in messages]
     traces: list[str | None] = []
     if is_traced:
         traces = [taken_trace(message) for message in messages]
@@ -63,10 +65,19 @@ def taken_trace(message: Message) -> str | None:
     return trace
 
 
+def headers_of(message: Message) -> Any:
+    """The message's headers, as pairs; None where a name is no UTF-8: the client cannot tell it."""
+    try:
+        return message.headers() or ()
+    except (SystemError, UnicodeDecodeError):
+        # Asked again, it would hand out what it has half made.
+        message.set_headers([])
+        return None
+
+
 def trace_of(message: Message) -> str | None:
     """The message's W3C `traceparent`, if it has one that is text."""
-    headers: Any = message.headers()  # a list of pairs, which its annotation leaves out
-    for name, value in headers or ():
+    for name, value in headers_of(message) or ():
         if name == "traceparent":
             return value.decode("ascii", "replace") if isinstance(value, bytes) else value
     return None

@@ -55,11 +55,15 @@ def check_fan_out(arrivals: Sequence[Arrival], messages: Sequence[pa.Table]) -> 
 
 def halves(arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival]]:
     """The earlier and the later messages of each arrival; neither is empty."""
-    if len(arrivals) > 1 and all(each.causes.num_rows == 1 for each in arrivals):
-        return list(arrivals[:1]), list(arrivals[1:])
-    cuts = [(each, each.causes.num_rows // 2) for each in arrivals]
+    # What no message of the port caused makes no rows: it need not be cut.
+    loose = [each for each in arrivals if not each.causes.num_rows]
+    whole = [each for each in arrivals if each.causes.num_rows]
+    if all(each.causes.num_rows == 1 for each in whole):
+        return [*loose, *whole[:1]], whole[1:]
+    cuts = [(each, each.causes.num_rows // 2) for each in whole]
     first = [part(each, 0, cut) for each, cut in cuts if cut]
-    return first, [part(each, cut, each.causes.num_rows) for each, cut in cuts]
+    second = [part(each, cut, each.causes.num_rows) for each, cut in cuts]
+    return [*loose, *first], second
 
 
 def part(arrival: Arrival, start: int, stop: int) -> Arrival:

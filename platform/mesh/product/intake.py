@@ -21,7 +21,7 @@ from mesh.backbone.wire import HEADER_BYTES, Unreadable
 from mesh.contract.model import Contract
 from mesh.contract.rules import Violation, check, fit
 from mesh.contract.types import arrow_schema
-from mesh.errors import BackboneError, Unreachable
+from mesh.errors import BackboneError, Refused, Unreachable
 from mesh.product.causes import causes_of
 from mesh.product.duck import connect_memory
 from mesh.product.payloads import KEY, MESSAGE, Deletion, Group, deletions_in, groups_in
@@ -188,7 +188,7 @@ class Intake:
             if schema is None:
                 return Unreadable(f"the registry knows no schema with id {schema_id}")
             self._decoders[schema_id] = Decoder(schema)
-        except Unreachable:
+        except (Unreachable, Refused):
             raise
         except BackboneError as error:
             # What others have registered may be nothing that the mesh reads.

@@ -23,6 +23,8 @@ __all__ = ["Life"]
 SHARE = 0.9
 # How old what stands in the storage may be.
 WRITE_EVERY_S = 60.0
+# So far a clock is set back in the usual way.
+CLOCKS_S = 3600.0
 
 
 class Life:
@@ -60,7 +62,8 @@ class Life:
     @property
     def is_overdue(self) -> bool:
         """Whether deletions may be gone that were never seen."""
-        return time.time() - self._met_at > self._longest_s
+        # A time to come is of a clock that was wrong: then nothing is known.
+        return not -CLOCKS_S <= time.time() - self._met_at <= self._longest_s
 
     @property
     def away(self) -> str:
@@ -93,7 +96,7 @@ class Life:
     def met(self) -> None:
         """All there is was taken in."""
         self._met_at = time.time()
-        if self._met_at - self._written_at > min(WRITE_EVERY_S, self._longest_s / 20):
+        if abs(self._met_at - self._written_at) > min(WRITE_EVERY_S, self._longest_s / 20):
             with self._storage.transaction():
                 self._storage.connection.execute("update mesh.life set met_at = ?", [self._met_at])
             self._written_at = self._met_at

@@ -71,9 +71,12 @@ class Publishing:
 
     def abandon(self) -> None:
         """Wait, whatever comes of it: the position in Kafka is read before anything else."""
-        if self._under_way is not None:
-            wait([self._under_way[0]])
-            self._under_way = None
+        if self._under_way is None:
+            return
+        (future, batch), self._under_way = self._under_way, None
+        wait([future])
+        if future.exception() is None:
+            self._tell(batch)
 
     def close(self) -> None:
         """Wait, end the thread, and have the storage keep nothing of what is published.

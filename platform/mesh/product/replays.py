@@ -6,7 +6,7 @@ Each message is put through once: the storage remembers which were. Not here: wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,8 +18,9 @@ from mesh.product.duck import quoted
 from mesh.product.erasure import tombstones
 from mesh.product.intake import Arrival
 from mesh.product.made import Made, origin, superseded, unpublished
+from mesh.product.outbox import no_messages
 from mesh.product.plan import Input, Output
-from mesh.product.position import Position
+from mesh.product.position import Batch, Position
 from mesh.product.quarantine import Quarantine
 from mesh.product.rejection import Rejection
 from mesh.product.retry import Ask, Place
@@ -54,6 +55,19 @@ class Replays:
         ]
         with self._storage.transaction():
             self.memory.replace(kept)
+
+    def unsaid(self, position: Position | None, topics: Collection[str]) -> Batch | None:
+        """A batch without a message, where *position* is behind in *topics*, which are waited for.
+
+        Of a batch that said nothing, only its publication tells that it was taken in.
+        """
+        done = {} if position is None else position.offsets
+        if all(self._storage.offsets.get(each) == done.get(each) for each in topics):
+            return None
+        with self._storage.transaction():
+            batch = self._storage.save(no_messages(), {})
+        self._storage.committed(batch)
+        return batch
 
     def made(
         self,

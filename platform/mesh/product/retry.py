@@ -11,12 +11,12 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from mesh.contract.model import Contract
-from mesh.product.causes import causes_of
+from mesh.product.causes import causes_of, headers_of
 from mesh.product.offsets import place
 from mesh.product.plan import Input
 from mesh.product.rejection import Fault, of_messages
@@ -81,9 +81,9 @@ class Ask:
     @classmethod
     def of(cls, message: Message) -> Ask | None:
         """What *message* of a retry topic asks for; None where it says nothing that can be."""
-        pairs: Any = message.headers()  # a list of pairs, which its annotation leaves out
         try:
-            headers = {name: (value or b"").decode() for name, value in pairs or ()}
+            pairs = headers_of(message) or ()
+            headers = {name: (value or b"").decode() for name, value in pairs}
             topic, partition, offset = json.loads(headers[ORIGIN])
             published = json.loads(headers.get(PUBLISHED, "[]"))
             return cls(

@@ -50,7 +50,7 @@ RETRY_S = 1.0
 
 
 class Runtime:
-    """Runs one product until told to stop. One thread; `progress` may be read by others."""
+    """Runs one product until told to stop, from one thread; `progress` may be read by others."""
 
     def __init__(
         self,
@@ -64,15 +64,11 @@ class Runtime:
     ) -> None:
         self.plan, self._storage = plan, storage
         self._endpoint, self._principal = endpoint, principal
-        self._relay = Relay(
-            endpoint,
-            principal,
-            position_topic=position_topic(plan.product),
-            source=f"/{plan.product.domain}/{plan.product.id}",
-        )
+        topic, source = position_topic(plan.product), f"/{plan.product.domain}/{plan.product.id}"
+        self._relay = Relay(endpoint, principal, position_topic=topic, source=source)
         self._registry = Registry(endpoint)
         self._life = Life(storage, plan)
-        self._beacon = Beacon(endpoint, principal, position_topic(plan.product), self._life.name)
+        self._beacon = Beacon(endpoint, principal, topic, self._life.name)
         self._quarantine = Quarantine(plan, endpoint, principal, self._registry)
         self._engine: Engine | None = None
         self._inputs: Inputs | None = None
@@ -137,6 +133,7 @@ class Runtime:
             self._close_inputs()
             if self._engine is not None:
                 self._engine.states.forget_told()
+                self._engine.retention.forget()
             raise
 
     def close(self) -> None:
@@ -208,6 +205,8 @@ class Runtime:
         for batch in self._storage.unpublished(position):
             self._publish(batch)
         mending.make_true(position, self._life, self._stop)
+        if (unsaid := self._engine.replays.unsaid(position, self._retries)) is not None:
+            self._publish(unsaid, is_silent_too=True)
         self._publishing.settle()
         if self._stop.is_set():
             return None

@@ -29,6 +29,11 @@ from mesh.product.tables import connect_tables
 
 __all__ = ["Storage"]
 
+# So many batches that said nothing are kept before the first that says something.
+MOST_SILENT = 100
+SILENT = """delete from mesh.batches
+where seq = 0 and rowid < (select max(rowid) from mesh.batches)"""
+
 
 class Storage:
     """The open storage of one product (or feed). One writer; readers use `reader`."""
@@ -43,6 +48,8 @@ class Storage:
         self.offsets: Offsets = offsets_from(json.loads(offsets))
         # Set by the relay's success; pruned inside a later batch's transaction.
         self.published: Position | None = None
+        # Batches of a product that has never said anything.
+        self._silent = 0
         # Waits for what is being published meanwhile, if anything is.
         self.settle: Callable[[], None] = lambda: None
 
@@ -86,6 +93,10 @@ class Storage:
         if not self._pruning.is_whole(self.published):
             with self._transaction(self.published):
                 pass
+        elif self.published is None and self._silent > MOST_SILENT:
+            with self._transaction(None):
+                self.connection.execute(SILENT)
+            self._silent = 0
 
     @contextmanager
     def _transaction(self, due: Position | None) -> Iterator[None]:
@@ -135,6 +146,7 @@ class Storage:
     def committed(self, batch: Batch) -> None:
         """Take over what `save` wrote, once its transaction is committed."""
         self.seq, self.offsets = batch.seq, batch.offsets
+        self._silent += batch.seq == 0
 
     def count_rejections(self, port: str, rejections: Sequence[Rejection]) -> None:
         """Add to the quality figures of *port*, in the open transaction."""
