@@ -8,7 +8,9 @@ from confluent_kafka import KafkaError
 from mesh.backbone.wire import frame
 from mesh.contract.types import avro_schema
 from mesh.control.drills import try_to_write
+from mesh.product.asking import Asking
 from mesh.product.plan import plan_product
+from mesh.product.relay import RelayFailed
 from mesh.testing.messages import send_all
 from tests.replays import (
     allow_the_queue,
@@ -25,6 +27,7 @@ from tests.replays import (
 from tests.stream import (
     PRODUCT,
     STAGING,
+    FaultyRelay,
     calls,
     ids_of,
     message,
@@ -204,3 +207,22 @@ def test_the_broker_lets_only_the_product_write_its_retry_topic(workbench):
 
     assert answers.pop(PRODUCT) is None
     assert set(answers.values()) == {KafkaError.TOPIC_AUTHORIZATION_FAILED}
+
+
+def test_a_replay_that_says_nothing_is_done_even_if_its_first_publication_failed(workbench):
+    send_among_good(workbench, of_a_new_queue(workbench))
+    allow_the_queue(workbench)
+    (entry,) = entries(workbench)
+    ask(workbench, PRODUCT, entry)
+    run(workbench, 1)
+    ask(workbench, PRODUCT, entry)
+    with workbench.running(PRODUCT) as runtime:
+        runtime._relay = FaultyRelay(runtime._relay, ["before"])
+        with pytest.raises(RelayFailed):
+            workbench.settle(runtime, 1)
+
+    run(workbench, 0)
+
+    plan = plan_product(workbench.project(), PRODUCT)
+    endpoint, principal = workbench.backbone.endpoint, workbench.principal(PRODUCT)
+    assert Asking(plan, quarantine(workbench), endpoint, principal).has_taken_all()

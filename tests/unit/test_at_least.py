@@ -42,3 +42,11 @@ def test_nobody_waits_who_may_not_read(doors):
     answer = doors.ask(name="mallory", headers={HEADER: '{"t": {"0": 99}}'})
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("offset", ["Infinity", "1e999", "NaN", '"x"'])
+def test_offsets_that_are_no_numbers_are_refused_in_words(doors, offset):
+    answer = doors.ask(headers={HEADER: f'{{"t": {{"0": {offset}}}}}'})
+
+    assert answer.status_code == 422
+    assert f"write {HEADER}" in answer.json()["detail"]

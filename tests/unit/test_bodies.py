@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from mesh.errors import WrongUse
-from mesh.ports.bodies import Bounded
+from mesh.ports.bodies import Bounded, json_of
 from mesh.sql.limits import missing
 from tests.signed import opened_orders
 
@@ -48,3 +48,15 @@ def test_a_long_body_is_refused_before_anybody_looks_at_its_token(
         )
 
     assert (short.status_code, long.status_code) == statuses
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\ud800"', '{"\\udfff": 1}', "NaN", "[-Infinity]", "{", "", "[" * 100_000]
+)
+def test_what_json_or_utf8_has_no_form_for_is_no_body(text):
+    with pytest.raises(ValueError, match=r"\w"):
+        json_of(text)
+
+
+def test_a_character_in_two_halves_is_one():
+    assert json_of('"\\ud83d\\ude00"') == "\U0001f600"

@@ -229,3 +229,13 @@ def test_a_reason_has_a_bounded_length(door):
     answer = door.ask("/control/pause", "grace", "POST", json={"reason": "x" * 501})
 
     assert answer.status_code == 422
+
+
+def test_a_reason_with_half_a_character_pauses_nothing(door):
+    headers = {"Content-Type": "application/json"}
+    done = door.ask(
+        "/control/pause", "grace", "POST", content=b'{"reason": "\\ud800"}', headers=headers
+    )
+
+    assert done.status_code == 422
+    assert door.client.get("/control").json()["paused"] is None

@@ -234,3 +234,10 @@ def test_what_is_no_query_is_not_registered_and_its_faults_are_told_by_line(shar
     assert bad.json()["detail"].startswith("wrong.sql:20: the parameter above is not used")
     assert put(shared, text, name="..%2Fwrong").status_code in (404, 405, 422)
     assert refused(shared, {**FIVE, "query": "wrong"}, "grace") == 404
+
+
+def test_a_number_that_is_too_large_is_refused_in_words(shared):
+    answer = post(shared, {"query": "per-n", "parameters": {"above": 10**30}})
+
+    assert answer.status_code == 422
+    assert "per-n cannot be asked so" in answer.json()["detail"]

@@ -8,6 +8,7 @@ Settings shut DuckDB as far as it can be; what holds are the limits of the proce
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ SHUT = (
     "set lock_configuration = true",
 )
 ASKS = ("SELECT", "EXPLAIN")
+# In Arrow, a large one is -1, and the others are bytes of DuckDB's own.
+UNTOLD = re.compile(r"\b(UHUGEINT|BIGNUM|BIT)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +142,18 @@ def results(
             found = judged(connection, sql, values, query.promise)
         else:
             raise WrongUse("a query that has a name is asked with values by their names")
+        require_told(found)
         yield found.to_arrow_reader(BATCH_ROWS)
     finally:
         with suppress(duckdb.Error):
             connection.execute("rollback")
+
+
+def require_told(found: duckdb.DuckDBPyConnection) -> None:
+    """Raise `WrongUse` for a column that DuckDB would hand to Arrow as something else."""
+    for name, kind, *_ in found.description or ():
+        if UNTOLD.search(str(kind)):
+            raise WrongUse(f"{name} is a {kind}, which no format here has: cast it to varchar")
 
 
 def only_query(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
