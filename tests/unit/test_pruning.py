@@ -106,3 +106,18 @@ def test_what_was_on_its_way_and_failed_stops_the_next_batch_before_it_begins(st
         commit(storage, "b", offset=2)
 
     assert (storage.seq, outbox_of(storage)) == (1, ["a"])
+
+
+def test_an_outbox_that_a_failed_batch_would_have_made_anew_is_made_anew_by_the_next(
+    storage, monkeypatch
+):
+    monkeypatch.setattr(pruning, "PERIOD_S", 0.0)
+    monkeypatch.setattr(pruning, "SPENT_BYTES", 0)
+    published(storage, "a")
+    with pytest.raises(ValueError, match="no"), storage.transaction():
+        raise ValueError("no")
+
+    commit(storage, "b", offset=9)
+
+    found = storage.connection.execute("select rowid from mesh.outbox").fetchall()
+    assert found == [(0,)]

@@ -125,11 +125,12 @@ def batch_error(path: Path, error: duckdb.Error) -> StorageError:
     """The error of our tree for a batch that DuckDB refused."""
     if is_out_of_memory(error):
         return memory_error(path)
-    kind = NoRoom if is_full(error) else StorageError
-    return kind(
-        f"the internal storage refused a batch: {str(error).splitlines()[0]}; nothing of "
-        "it is kept: make room, and it is taken in again"
+    words = (
+        f"the internal storage refused a batch: {str(error).splitlines()[0]}; nothing of it is kept"
     )
+    if is_full(error):
+        return NoRoom(f"{words}: make room, and it is taken in again")
+    return StorageError(words)
 
 
 def is_usable(connection: duckdb.DuckDBPyConnection) -> bool:

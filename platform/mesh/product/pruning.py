@@ -29,6 +29,7 @@ class Pruning:
         self._done_at = 0.0
         # Written into the outbox since its table was made.
         self.spent = 0
+        self._freed = 0
 
     def is_whole(self, published: Position | None) -> bool:
         """Whether all that is published was dropped."""
@@ -46,11 +47,11 @@ class Pruning:
 
     def drop(self, published: Position, seq: int) -> None:
         """Drop what is published, in the open transaction; `done` says that it was committed."""
-        if published.seq == seq and self.is_spent:
+        self._freed = self.spent if published.seq == seq and self.is_spent else 0
+        if self._freed:
             # A table emptied by DELETE keeps what it held until all of a row group is gone; one
             # that is made anew has all statements planned anew.
             self._planned.connection.execute(OUTBOX_TABLE)
-            self.spent = 0
         else:
             self._planned.execute("delete from mesh.outbox where seq <= $1", published.seq)
         sql = "delete from mesh.batches where seq <= $1 and id <> $2"
@@ -59,3 +60,4 @@ class Pruning:
     def done(self, published: Position) -> None:
         """Take note that it is dropped."""
         self._done, self._done_at = published, time.monotonic()
+        self.spent -= self._freed
