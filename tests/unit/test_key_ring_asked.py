@@ -74,3 +74,14 @@ def test_whoever_states_a_relation_moves_no_cursor(capsys):
     for text in (said, capsys.readouterr().out):
         assert "\\x1b[2J@\\u202ex" in text
         assert not {"\x1b", "\u202e"} & set(text)
+
+
+def test_a_table_is_as_wide_as_it_must_be_and_cuts_nothing(capsys):
+    long = "x" * 500
+
+    show_table(("a", "b", "c"), [("日本", long, "1\n2"), (None, "y", "z")])
+
+    header, first, second, last = capsys.readouterr().out.splitlines()
+    assert header == f"a     b{' ' * 501}c"
+    assert (first, second) == (f"日本  {long}  1", f"{' ' * 508}2")
+    assert last == f"      y{' ' * 501}z"

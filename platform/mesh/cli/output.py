@@ -9,12 +9,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 from mesh.errors import SettingsError
 
@@ -40,18 +39,28 @@ def put_text(path: Path, text: str) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table, as wide as it must be where nobody looks at it on a terminal."""
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 400)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        # As text, since a value may hold what looks like rich's markup.
-        table.add_row(*(Text("" if value is None else cell(str(value))) for value in row))
-    with console.capture() as capture:
-        console.print(table)
-    # Cells are padded to the column's width, and nobody wants spaces at a line's end.
-    click.echo("\n".join(line.rstrip() for line in capture.get().rstrip().splitlines()))
+    """Print a table, as wide as it must be.
+
+    A terminal that is narrower goes on in its next line: what is cut by us cannot be copied.
+    """
+    table = [
+        [cell("" if value is None else str(value)).split("\n") for value in row] for row in rows
+    ]
+    widths = [
+        max(map(cell_len, chain([name], *texts)))
+        for name, *texts in zip(columns, *table, strict=True)
+    ]
+    click.echo(click.style(aligned(columns, widths), bold=True))
+    lines = (line for row in table for line in zip_longest(*row, fillvalue=""))
+    click.echo("".join(f"{aligned(each, widths)}\n" for each in lines), nl=False)
+
+
+def aligned(texts: Sequence[str], widths: Sequence[int]) -> str:
+    """A line of a table, without spaces at its end."""
+    padded = (
+        text + " " * (width - cell_len(text)) for text, width in zip(texts, widths, strict=True)
+    )
+    return "  ".join(padded).rstrip()
 
 
 def cell(text: str) -> str:
