@@ -122,11 +122,17 @@ class Home:
             return self.secret_path(principal).read_text().strip()
         except FileNotFoundError as error:
             raise SettingsError(
-                f"there is no principal {principal!r} in {self.path}: "
-                "`mesh up` makes one for each product, system and person of the project"
+                f"there is no principal {principal!r} in {self.path}: {self._who_is_there()}"
             ) from error
         except OSError as error:
             raise SettingsError(f"the secret of {principal!r} cannot be read: {error}") from error
+
+    def _who_is_there(self) -> str:
+        """What to do where a principal is not known."""
+        names = sorted(each.name for each in (self.path / "principals").glob("*"))
+        if names:
+            return f"there are {', '.join(names)}"
+        return "`mesh up` makes one for each product, system and person of the project"
 
     def make_secret(self, principal: str) -> str:
         """The secret of *principal*, made with 256 random bits if it has none."""

@@ -47,9 +47,11 @@ class App:
 
         project = load_project(self.project_root)
         if not project.products:
+            remedy = "go to the project's folder, or name it with MESH_PROJECT"
+            if "project" in self.settings.model_fields_set:
+                remedy = "MESH_PROJECT says to look there: `unset MESH_PROJECT`, or name another"
             raise SettingsError(
-                f"there is no product in {self.project_root / 'products'}: go to the project's "
-                "folder, or name it with MESH_PROJECT"
+                f"there is no product in {self.project_root / 'products'}: {remedy}"
             )
         return project
 

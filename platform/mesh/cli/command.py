@@ -60,7 +60,7 @@ def command(
         raise WrongUse(f"{', '.join(sorted(twice))} stands here twice")
     headers = {
         "Authorization": f"Bearer {get_token(app, principal or reader(app, contract), product)}",
-        "Idempotency-Key": key or str(uuid.uuid4()),
+        "Idempotency-Key": key_of(key),
     }
     document = answer("POST", f"{address}/commands/{name}", headers=headers, json=dict(pairs))
     wait_until_taken_in(address, document)
@@ -69,6 +69,13 @@ def command(
         return
     known = ", as before" if document["is_repeated"] else ""
     click.echo(f"accepted{known}: {printable(str(document['command_id']))}")
+
+
+def key_of(text: str | None) -> str:
+    """The key of a command, made where none is given. Raises `WrongUse` for what no header has."""
+    if text is not None and not (text.isascii() and text.isprintable()):
+        raise WrongUse(f"{text!r} is no key: write letters and digits, as a UUID has them")
+    return text or str(uuid.uuid4())
 
 
 def contract_of_commands(app: App, name: str) -> Contract:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mesh.control.holds import held_by
 from mesh.control.pulse import Pulse, is_frozen
@@ -41,11 +42,13 @@ SETTLED_S = 60.0
 class Supervisor:
     """Runs services in one home. Used from one thread, the one that it spawns from.
 
-    *report* is told each step, for whoever watches this process itself.
+    *report* is told each step, for whoever watches this process itself. Whoever removes the
+    home of a mesh that runs has ended it; *lock* is a file in it by which that is seen.
     """
 
     home: Home
     pid: int
+    lock: Path | None = None
     report: Callable[[str], None] = lambda _: None
     services: list[Service] = field(default_factory=list)
     state: str = "starting"
@@ -54,6 +57,16 @@ class Supervisor:
     warnings: list[str] = field(default_factory=list)
     should_stop: bool = False
     _written: dict[str, object] = field(default_factory=dict)
+    _lock_id: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Remember which file the lock is."""
+        self._lock_id = file_id(self.lock)
+
+    @property
+    def has_home(self) -> bool:
+        """Whether the home is still there, and not another's by now."""
+        return file_id(self.lock) == self._lock_id
 
     def listen_for_signals(self) -> None:
         """Stop on SIGTERM, SIGINT and SIGHUP."""
@@ -105,7 +118,7 @@ class Supervisor:
         self.state, self.step = "running", ""
         self.report("all is ready")
         with Pulse(self.services):
-            while not self.should_stop:
+            while not self.should_stop and self.has_home:
                 for each in self.services:
                     self._tend(each)
                 # What cannot be written now (a full folder) is written when it can be: the
@@ -178,7 +191,7 @@ class Supervisor:
         self.state = "failed" if self.error else "stopped"
         with suppress(SettingsError):
             self.write()
-        if not self.error:
+        if not self.error and self.has_home:
             (self.home.run / RUN_FILE).unlink(missing_ok=True)
 
     def write(self) -> None:
@@ -191,9 +204,18 @@ class Supervisor:
             "warnings": self.warnings,
             "services": [each.describe() for each in self.services],
         }
-        if document != self._written:
+        if document != self._written and self.has_home:
             self.home.write_run(RUN_FILE, {**document, "at": datetime.now(UTC).isoformat()})
             self._written = document
+
+
+def file_id(path: Path | None) -> tuple[int, int] | None:
+    """Which file *path* is, whatever is called so later; None where there is none."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def stop_together(services: list[Service], timeout_s: float) -> None:

@@ -60,7 +60,8 @@ def supervise(
         # It imports while Kafka starts.
         forking(FORKED, own_environment(settings)) as spawn,
     ):
-        supervisor = Supervisor(home=home, pid=os.getpid(), report=report)
+        lock = home.run / LOCK
+        supervisor = Supervisor(home=home, pid=os.getpid(), report=report, lock=lock)
         supervisor.listen_for_signals()
         if starter is not None:
             threading.Thread(target=stop_without, args=(starter,), daemon=True).start()
@@ -78,7 +79,8 @@ def supervise(
             supervisor.stop()
             if backbone is not None:
                 backbone.close()
-            (home.run / ENDPOINT_FILE).unlink(missing_ok=True)
+            if supervisor.has_home:
+                (home.run / ENDPOINT_FILE).unlink(missing_ok=True)
             supervisor.end()
 
 
