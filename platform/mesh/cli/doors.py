@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import click
 import httpx
 
 from mesh.backbone.direct import direct
-from mesh.errors import MeshError, Refused, SettingsError, Unreachable, WrongUse
+from mesh.batch.whole import place_of, whole
+from mesh.errors import MeshError, Refused, Unreachable, WrongUse
 
 __all__ = [
     "FORMATS",
@@ -104,6 +104,8 @@ def form_for(form: str | None, out: Path | None) -> str:
 
 def receive(method: str, url: str, request: Mapping[str, object], out: Path | None) -> None:
     """Write what a door answers to a file, whole or not at all, or to standard output."""
+    if out is not None:
+        place_of(out)
     request = {"timeout": TIMEOUT_S, **direct(url), **request}
     try:
         with httpx.stream(method, url, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
@@ -129,17 +131,9 @@ def form_of(out: Path | None) -> str:
 
 def write(out: Path, response: httpx.Response) -> None:
     """Fill a file beside *out*, and rename it once it is whole."""
-    part = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        try:
-            with part.open("wb") as file:
-                for piece in response.iter_bytes():
-                    file.write(piece)
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    with whole(out) as part, part.open("wb") as file:
+        for piece in response.iter_bytes():
+            file.write(piece)
     click.echo(f"{out}: {out.stat().st_size:,} bytes", err=True)
 
 

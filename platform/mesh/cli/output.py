@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mesh.errors import SettingsError
+from mesh.batch.whole import whole
 
 __all__ = ["Steps", "printable", "put_text", "said", "show_json", "show_table", "steps"]
 
@@ -32,11 +32,9 @@ def show_json(document: object) -> None:
 
 
 def put_text(path: Path, text: str) -> None:
-    """Write *text* to a file that somebody asked for. Raises `SettingsError`."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+    """Write *text* to a file that somebody asked for. Raises `SettingsError`, `WrongUse`."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
