@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
+from mesh.cli.doors import form_for
 from mesh.cli.sql import text_in
 from mesh.contract.sql import LONGEST_SQL
 from mesh.errors import WrongUse
@@ -59,3 +61,40 @@ def test_a_file_that_is_no_query_is_told_before_anybody_is_asked(run, tmp_path, 
     assert found == code
     assert said in errors
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sql", "select 1", "--csv"),
+        ("query", "run", "calls-per-day", "--csv"),
+        ("read", "calls", "--format", "csv"),
+        ("audit", "state", "contracts", "--format", "csv"),
+    ],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize(
+    ("more", "second"),
+    [(("--json",), "json"), (("--out", "x.parquet"), "parquet"), (("--out", "x.json"), "json")],
+    ids=str,
+)
+def test_two_formats_at_once_are_wrong_use(run, command, more, second):
+    code, said, errors = run(*command, *more)
+
+    assert (code, said) == (2, "")
+    assert errors == f"mesh: csv and {second} are two formats: ask for one of them\n"
+
+
+@pytest.mark.parametrize(
+    ("form", "out", "as_json", "found"),
+    [
+        ("csv", None, False, "csv"),
+        ("csv", "x.csv", False, "csv"),
+        ("csv", "x.txt", False, "csv"),
+        (None, "x.parquet", False, "parquet"),
+        (None, "x.json", True, "json"),
+        (None, "x", True, "json"),
+    ],
+)
+def test_a_format_is_said_in_one_way_or_in_several_that_agree(form, out, as_json, found):
+    assert form_for(form, Path(out) if out else None, as_json=as_json) == found

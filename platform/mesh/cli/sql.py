@@ -66,7 +66,7 @@ def sql(
     if query is None:
         show_tables(tables_for(app, who), as_json=as_json)
     elif is_csv or out is not None:
-        form = form_for("csv" if is_csv else None, out)
+        form = form_for("csv" if is_csv else None, out, as_json=as_json)
         request = {"params": {"format": form}, **request_of(app, query, who, is_plan=is_plan)}
         receive("POST", f"{app.address(SQL_SERVICE)}/sql", request, out)
     else:
