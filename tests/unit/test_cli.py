@@ -128,6 +128,12 @@ def test_wrong_use_is_told_and_ends_with_2(run, arguments):
     assert errors
 
 
+def test_a_port_is_fed_from_a_file_alone(run):
+    code, _, errors = run("feed", "contracts", "--port", "nosuch")
+
+    assert (code, errors.startswith("mesh: --port says where a FILE goes")) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "meant"),
     [

@@ -113,3 +113,23 @@ def test_ctrl_c_while_duckdb_is_busy_is_ctrl_c(run, monkeypatch):
 
     code, said, errors = run("status")
     assert (errors.strip(), said, code) == ("interrupted", "", 130)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("pause", "call-center", "--as", "grace", "--reason", b"caf\xe9"),
+        ("sql", b"select 'caf\xe9'"),
+        ("read", "calls", "--where", b"queue=caf\xe9"),
+        ("export", "calls", "--out", b"caf\xe9.parquet"),
+        (b"caf\xe9",),
+    ],
+    ids=str,
+)
+def test_an_argument_that_is_no_text_is_wrong_use_and_never_shown(run, arguments):
+    code, said, errors = run(*map(os.fsdecode, arguments))
+
+    assert (code, said) == (2, "")
+    assert errors.startswith(f"mesh: argument {len(arguments)} is not UTF-8: ")
+    assert errors.count("\n") == 1
+    assert errors.isascii()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -96,3 +97,13 @@ def test_the_ports_of_a_query_that_ships_are_those_that_duckdb_sees(query):
 
     assert found == ports_of(query.sql, contracts)
     assert found
+
+
+@pytest.mark.parametrize("sql", ["explain select 'hush'", "call hush()", "select 'hush"])
+def test_the_text_of_a_query_is_in_no_log(sql, caplog):
+    logger = logging.getLogger("sqlglot")
+    used_in(sql, [EVENTS])
+    logger.warning("of somebody else")
+
+    assert caplog.messages == ["of somebody else"]
+    assert logger.filters == []

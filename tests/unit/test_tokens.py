@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mesh.backbone.endpoint import Principal
+from mesh.control.access import access_app
 from mesh.control.tokens import LIFE_S, check_token, issue_token, make_keys, public_key
 from mesh.errors import Refused, SettingsError
 from mesh.home import Home
@@ -155,3 +158,30 @@ def test_a_home_without_keys_says_what_makes_them(tmp_path):
 
 def test_a_principal_never_shows_its_secret():
     assert "horse" not in f"{ADA!r} {ADA}"
+
+
+def asked_for(home, door):
+    """What the service answers to whoever asks for a token for *door*."""
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(access_app(home))
+        async with httpx.AsyncClient(transport=transport, base_url="http://access") as client:
+            login = (ADA.name, ADA.secret)
+            return await client.post("/token", params={"for": door}, auth=login)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("door", ["", "a" * 64, "call center", "a..b", "é", "a\n"])
+def test_a_token_for_what_is_no_door_is_refused_in_words(home, door):
+    answer = asked_for(home, door)
+
+    assert (answer.status_code, [*answer.json()]) == (422, ["detail"])
+    assert answer.json()["detail"].startswith("`for` names one door: ")
+
+
+@pytest.mark.parametrize("door", [DOOR, "catalogue.pages", "a" * 63])
+def test_a_token_is_made_for_a_door_that_is_named(home, door):
+    token = asked_for(home, door).json()["token"]
+
+    assert check_token(token, public_key(home), door) == "ada"

@@ -9,7 +9,6 @@ A file is there whole or not at all. Not here: where rows come from (`topic`, `e
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mesh.errors import SettingsError, WrongUse
+from mesh.batch.whole import whole
+from mesh.errors import WrongUse
 
 __all__ = ["OFFSETS", "About", "about", "read", "write"]
 
@@ -58,19 +58,14 @@ def write(path: Path, schema: pa.Schema, batches: Iterable[pa.Table], noted: Not
 
     They are written beside it, and it is renamed when it is whole.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}")
     count = 0
-    try:
-        try:
-            with pq.ParquetWriter(part, schema.with_metadata(noted), compression="zstd") as writer:
-                for each in batches:
-                    writer.write_table(each.replace_schema_metadata(noted))
-                    count += each.num_rows
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror or error}") from error
+    with (
+        whole(path) as part,
+        pq.ParquetWriter(part, schema.with_metadata(noted), compression="zstd") as writer,
+    ):
+        for each in batches:
+            writer.write_table(each.replace_schema_metadata(noted))
+            count += each.num_rows
     return count
 
 

@@ -15,7 +15,7 @@ from mesh.cli.app import App
 from mesh.cli.audit_ask import AS, JSON, all_logs, ask, asker, log_of, proof_of, text_at
 from mesh.cli.audit_verify import consistency, verify
 from mesh.cli.audit_watch import watch
-from mesh.cli.doors import FORMATS, download
+from mesh.cli.doors import FORMATS, download, form_for
 from mesh.cli.output import put_text, show_json, show_table
 from mesh.cli.read import find_port, get_token, reader
 from mesh.contract.audit import AUDIT_SERVICE
@@ -168,6 +168,7 @@ def state(
     who = principal or reader(app, contract)
     asked = {"at": at} if at else {}
     if form is not None or out is not None:
+        form = form_for(form, out, as_json=as_json)
         url = f"{app.address(AUDIT_SERVICE)}/state/{contract.id}"
         download(url, get_token(app, who, AUDIT_SERVICE), [*asked.items()], form=form, out=out)
         return

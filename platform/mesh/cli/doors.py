@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +10,8 @@ import click
 import httpx
 
 from mesh.backbone.direct import direct
-from mesh.errors import MeshError, Refused, SettingsError, Unreachable, WrongUse
+from mesh.batch.whole import place_of, whole
+from mesh.errors import MeshError, Refused, Unreachable, WrongUse
 
 __all__ = [
     "FORMATS",
@@ -80,30 +80,38 @@ def download(
     token: str,
     params: Sequence[tuple[str, str]],
     *,
-    form: str | None,
+    form: str,
     out: Path | None,
 ) -> None:
-    """Write rows to a file, whole or not at all, or to standard output, as they come.
-
-    Without *form*, the name of the file says the format. Raises `WrongUse` where it does not.
-    """
+    """Write rows to a file, whole or not at all, or to standard output, as they come."""
     request = {
-        "params": [*params, ("format", form_for(form, out))],
+        "params": [*params, ("format", form)],
         "headers": {"Authorization": f"Bearer {token}"},
     }
     receive("GET", url, request, out)
 
 
-def form_for(form: str | None, out: Path | None) -> str:
-    """The format that is asked for, by name or by the file's. Raises `WrongUse` for none."""
-    form = form or form_of(out)
-    if out is None and form in BINARY:
-        raise WrongUse(f"{form} is nothing to look at: say where to with --out FILE")
-    return form
+def form_for(form: str | None, out: Path | None, *, as_json: bool = False) -> str:
+    """The format that is asked for: by name, as JSON, or by the name of the file.
+
+    Raises `WrongUse` for none, and for two.
+    """
+    suffix = out.suffix.removeprefix(".") if out else ""
+    asked = {each for each in (form, "json" if as_json else "", suffix) if each in FORMATS}
+    if not asked:
+        raise WrongUse(f"{out} does not say a format: let its name end in .{', .'.join(FORMATS)}")
+    if len(asked) > 1:
+        raise WrongUse(f"{' and '.join(sorted(asked))} are two formats: ask for one of them")
+    (found,) = asked
+    if out is None and found in BINARY:
+        raise WrongUse(f"{found} is nothing to look at: say where to with --out FILE")
+    return found
 
 
 def receive(method: str, url: str, request: Mapping[str, object], out: Path | None) -> None:
     """Write what a door answers to a file, whole or not at all, or to standard output."""
+    if out is not None:
+        place_of(out)
     request = {"timeout": TIMEOUT_S, **direct(url), **request}
     try:
         with httpx.stream(method, url, **request) as response:  # type: ignore[arg-type]  # httpx's own keywords
@@ -119,27 +127,11 @@ def receive(method: str, url: str, request: Mapping[str, object], out: Path | No
         raise Unreachable(f"{url} did not send all of it ({error}): try again") from error
 
 
-def form_of(out: Path | None) -> str:
-    """The format that a file's name says."""
-    form = out.suffix.removeprefix(".") if out else ""
-    if form not in FORMATS:
-        raise WrongUse(f"{out} does not say a format: add --format {'|'.join(FORMATS)}")
-    return form
-
-
 def write(out: Path, response: httpx.Response) -> None:
     """Fill a file beside *out*, and rename it once it is whole."""
-    part = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        try:
-            with part.open("wb") as file:
-                for piece in response.iter_bytes():
-                    file.write(piece)
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(f"{out} cannot be written: {error.strerror}") from error
+    with whole(out) as part, part.open("wb") as file:
+        for piece in response.iter_bytes():
+            file.write(piece)
     click.echo(f"{out}: {out.stat().st_size:,} bytes", err=True)
 
 

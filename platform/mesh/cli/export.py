@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mesh.batch.whole import place_of
 from mesh.cli.app import App
 from mesh.cli.audit_ask import all_logs
 from mesh.cli.doors import content
@@ -73,10 +74,11 @@ def export(
 
 
 def free_path(path: Path, *, is_forced: bool) -> Path:
-    """*path*, if a file may be written there. Raises `WrongUse` where one is."""
+    """*path*, if a file may be written there. Raises `WrongUse` where one is, or no file."""
+    place = place_of(path)
     if path.exists() and not is_forced:
         raise WrongUse(f"{path} is there: give another with --out, or --force to replace it")
-    if not path.absolute().parent.is_dir():
+    if not place.parent.is_dir():
         raise SettingsError(f"{path} cannot be written: there is no such folder")
     return path
 

@@ -35,10 +35,7 @@ __all__ = ["Account", "feed", "feed_product"]
     type=click.Path(path_type=Path, dir_okay=False),
     help="How the columns of FILE become fields (docs/mappings.md).",
 )
-@click.option(
-    "--port",
-    help="Which input port FILE goes to, where a system writes more than one.",
-)
+@click.option("--port", help="Which input port FILE goes to, where a system writes more than one.")
 @click.option(
     "--records",
     "--calls",
@@ -76,6 +73,8 @@ def feed(
     """
     if (file is None) != (mapping is None):
         raise WrongUse("a file needs a mapping, and a mapping a file: give FILE and --mapping")
+    if file is None and port is not None:
+        raise WrongUse("--port says where a FILE goes: give one, or leave --port out")
     if file is None and by_day(app, product) is not None:
         show_landed(land(app, product, seed, count), as_json)
         return

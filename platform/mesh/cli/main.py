@@ -9,12 +9,13 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
 
 from mesh.cli.app import App
-from mesh.errors import MeshError
+from mesh.errors import MeshError, WrongUse
 from mesh.settings import load
 
 __all__ = ["main", "mesh"]
@@ -128,6 +129,7 @@ def main() -> None:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, end_by_signal)
     try:
+        refuse_other_than_text(sys.argv[1:])
         mesh(standalone_mode=False, prog_name="mesh")
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
@@ -149,6 +151,17 @@ def main() -> None:
             interrupted()
         show_fault(error)
         sys.exit(1)
+
+
+def refuse_other_than_text(arguments: Sequence[str]) -> None:
+    """Raise `WrongUse` for bytes that are no text: Python hands them on as half characters."""
+    for place, each in enumerate(arguments, 1):
+        try:
+            each.encode()
+        except UnicodeEncodeError as error:
+            raise WrongUse(
+                f"argument {place} is not UTF-8: set your terminal to UTF-8, and type it again"
+            ) from error
 
 
 def interrupted() -> NoReturn:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from rich.cells import cell_len
 
-from mesh.errors import SettingsError
+from mesh.batch.whole import whole
 
 __all__ = ["Steps", "printable", "put_text", "said", "show_json", "show_table", "steps"]
 
@@ -31,11 +31,9 @@ def show_json(document: object) -> None:
 
 
 def put_text(path: Path, text: str) -> None:
-    """Write *text* to a file that somebody asked for. Raises `SettingsError`."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+    """Write *text* to a file that somebody asked for. Raises `SettingsError`, `WrongUse`."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -126,7 +126,7 @@ def run(
     """
     values, who = values_in(given), principal or somebody(app)
     if is_csv or out is not None:
-        form = form_for("csv" if is_csv else None, out)
+        form = form_for("csv" if is_csv else None, out, as_json=as_json)
         request = {"params": {"format": form}, **request_of(app, name, values, who)}
         receive("POST", f"{app.address(SQL_SERVICE)}/sql", request, out)
         return

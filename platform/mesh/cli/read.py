@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mesh.cli.app import App
-from mesh.cli.doors import FORMATS, answer, download
+from mesh.cli.doors import FORMATS, answer, download, form_for
 from mesh.cli.output import show_json, show_table
 from mesh.contract.model import Contract
 from mesh.contract.names import listed, nearest
@@ -72,6 +72,7 @@ def read(
     if form is not None or out is not None:
         if through != "rest":
             raise WrongUse(f"{through} gives no files: leave out --through, or --format and --out")
+        form = form_for(form, out, as_json=as_json)
         filters.append(("limit", "all" if is_all else str(limit)))
         download(*rows_url_and_token(app, contract, principal), filters, form=form, out=out)
         return

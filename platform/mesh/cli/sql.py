@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -12,7 +12,7 @@ from mesh.cli.app import App
 from mesh.cli.doors import answer, answer_with_headers, form_for, receive
 from mesh.cli.output import show_json, show_table
 from mesh.cli.read import get_token, somebody
-from mesh.contract.sql import SQL_SERVICE
+from mesh.contract.sql import LONGEST_SQL, SQL_SERVICE
 from mesh.errors import WrongUse
 
 __all__ = ["ask_sql", "sql", "tables_for"]
@@ -24,7 +24,7 @@ TABLES = ("name", "port", "kind", "columns")
 
 @click.command()
 @click.argument("query", required=False)
-@click.option("--file", type=click.File(), help="Read the query from FILE, or from - .")
+@click.option("--file", type=click.File("rb"), help="Read the query from FILE, or from - .")
 @click.option("--as", "principal", help="Who asks [MESH_PRINCIPAL, else the first person].")
 @click.option("--tables", "is_list", is_flag=True, help="List what may be asked for.")
 @click.option("--explain", "is_plan", is_flag=True, help="Show the plan, and do not run it.")
@@ -40,7 +40,7 @@ def sql(
     app: App,
     query: str | None,
     *,
-    file: TextIO | None,
+    file: BinaryIO | None,
     principal: str | None,
     is_list: bool,
     is_plan: bool,
@@ -62,15 +62,26 @@ def sql(
     if [query is None, file is None, not is_list].count(False) != 1:
         raise WrongUse("say one of a query, --file and --tables")
     who = principal or somebody(app)
-    query = query if file is None else file.read()
+    query = query if file is None else text_in(file)
     if query is None:
         show_tables(tables_for(app, who), as_json=as_json)
     elif is_csv or out is not None:
-        form = form_for("csv" if is_csv else None, out)
+        form = form_for("csv" if is_csv else None, out, as_json=as_json)
         request = {"params": {"format": form}, **request_of(app, query, who, is_plan=is_plan)}
         receive("POST", f"{app.address(SQL_SERVICE)}/sql", request, out)
     else:
         show_answer(ask_sql(app, query, who, is_plan=is_plan), is_plan=is_plan, as_json=as_json)
+
+
+def text_in(file: BinaryIO) -> str:
+    """The query in a file, which may have no end. Raises `WrongUse` where it is none."""
+    data = file.read(LONGEST_SQL + 1)
+    if len(data) > LONGEST_SQL:
+        raise WrongUse(f"{file.name} has more than the {LONGEST_SQL:,} bytes that a query may have")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{file.name} is not UTF-8: write the query in it anew") from error
 
 
 def show_answer(document: Mapping[str, Any], *, is_plan: bool, as_json: bool) -> None:

@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mesh.backbone.endpoint import Principal
 from mesh.contract.access import Access
+from mesh.contract.names import MAX_NAME, is_kebab
 from mesh.control.granting import GrantDesk
 from mesh.control.tokens import LIFE_S, issue_token
 from mesh.errors import Refused, WrongUse
@@ -40,7 +41,8 @@ __all__ = ["access_app", "grant_routes"]
 BASIC, BEARER = HTTPBasic(), HTTPBearer()
 Login = Annotated[HTTPBasicCredentials, Depends(BASIC)]
 Token = Annotated[HTTPAuthorizationCredentials, Depends(BEARER)]
-Audience = Annotated[str | None, Query(alias="for", max_length=63)]
+Audience = Annotated[str | None, Query(alias="for")]
+NO_DOOR = "`for` names one door: a product's, a service's, or catalogue.pages"
 LONGEST_TEXT = 500
 LONGEST_S = 100 * 365 * 24 * 60 * 60
 
@@ -70,6 +72,8 @@ def access_app(home: Home, *routers: APIRouter) -> FastAPI:
     @app.post("/token")
     def token(login: Login, audience: Audience = None) -> dict[str, object]:
         """A token for the principal that the secret belongs to, *for* one door or for all."""
+        if audience is not None and not is_door(audience):
+            raise HTTPException(422, NO_DOOR)
         principal = Principal(name=login.username, secret=login.password)
         try:
             return {"token": issue_token(home, principal, audience), "expires_in_s": LIFE_S}
@@ -79,6 +83,11 @@ def access_app(home: Home, *routers: APIRouter) -> FastAPI:
     for router in routers:
         app.include_router(router)
     return app
+
+
+def is_door(text: str) -> bool:
+    """Whether a door may be called so."""
+    return len(text) <= MAX_NAME and all(map(is_kebab, text.split(".")))
 
 
 def grant_routes(

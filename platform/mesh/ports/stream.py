@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from mesh.errors import MeshError
+
 __all__ = ["Streamed"]
 
 
@@ -30,11 +32,15 @@ class Streamed(StreamingResponse):
         self._close, self._longest_s = close, longest_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it. Without its end, so that the reader sees that it is a part, if time is over."""
+        """Send it. Without its end, so that the reader sees that it is a part, if it breaks off.
+
+        The server logs a line of that.
+        """
         try:
             async with asyncio.timeout(self._longest_s):
                 await super().__call__(scope, receive, send)
-        except TimeoutError:
+        except (TimeoutError, MeshError):
+            # Nothing else can be said once it has begun, and the reason may have a query's text.
             return
         finally:
             self._close()

@@ -141,7 +141,8 @@ def load_query(path: Path, people: Mapping[str, Person] | None = None) -> NamedQ
 def _parts(path: Path) -> tuple[str, str, int]:
     """The head, the SQL, and the line on which the SQL begins."""
     try:
-        data = path.read_bytes()[: MAX_BYTES + 1]
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
         text = data.decode("utf-8").replace("\r\n", "\n")
     except OSError as error:
         raise _invalid(path, 0, f"cannot be read: {error.strerror}", "check its mode") from error

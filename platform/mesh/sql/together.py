@@ -10,7 +10,10 @@ here; what is between is followed by the reader of contracts' SQL. Not here: who
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlglot
@@ -41,6 +44,22 @@ class Used:
     why_not: str = ""
 
 
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep what sqlglot says of a text, which has the text in it, out of every log."""
+    logger, reader = logging.getLogger("sqlglot"), threading.get_ident()
+
+    def is_of_another(record: logging.LogRecord) -> bool:
+        return record.thread != reader
+
+    logger.addFilter(is_of_another)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_of_another)
+
+
+@unlogged()
 def used_in(sql: str, contracts: Iterable[Contract]) -> Used:
     """What *sql* uses of the ports of *contracts*."""
     if len(sql) > LONGEST_SQL:

@@ -15,7 +15,7 @@ from mesh.backbone.registry import Registry
 from mesh.contract.catalogue import PAGES
 from mesh.contract.model import Contract
 from mesh.contract.project import Project
-from mesh.contract.sql import SQL, SQL_SERVICE
+from mesh.contract.sql import LONGEST_SQL, SQL, SQL_SERVICE
 from mesh.control.tokens import public_key
 from mesh.errors import MeshError
 from mesh.home import Home, locked
@@ -37,7 +37,7 @@ from mesh.wiring.granted import Granted, granting
 from mesh.wiring.query_door import query_routes
 from mesh.wiring.rewriting_door import rewriting_routes
 from mesh.wiring.speaking import principal_of
-from mesh.wiring.sql_door import LONGEST_SQL, sql_routes
+from mesh.wiring.sql_door import sql_routes
 from mesh.wiring.sql_marts import mart_routes, marts_of, refreshing
 from mesh.wiring.sql_named import NOTHING, Named
 

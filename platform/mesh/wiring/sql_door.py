@@ -33,13 +33,12 @@ from mesh.sql.desk import Desk
 from mesh.wiring.sql_figures import figures
 from mesh.wiring.sql_named import NOTHING, Named
 
-__all__ = ["LONGEST_SQL", "sql_routes"]
+__all__ = ["sql_routes"]
 
 Who = Callable[[str], str]
 Status = Callable[[], Mapping[str, object]]
 Login = Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
 Format = Annotated[str | None, Query(alias="format", pattern=f"^({'|'.join(FORMATS)})$")]
-LONGEST_SQL = 100_000
 LONGEST_ID = 64
 # Longer headers are refused by clients; JSON, Arrow and Parquet carry the offsets inside.
 LONGEST_HEADER = 8192
