@@ -13,7 +13,7 @@ from mesh.contract.field_type import FieldType, Kind
 from mesh.product.duck import quoted
 from mesh.product.dump_sql import Ask, Run, full, is_nothing, literal
 
-__all__ = ["ORDERS", "Guess", "forms_in", "forms_of", "guess_moment", "moment_sql"]
+__all__ = ["ORDERS", "Guess", "forms_in", "forms_of", "guess_moment", "moment_sql", "order_of"]
 
 DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y",
         "%b %d, %Y", "%B %d, %Y", "%d. %B %Y")  # fmt: skip
@@ -29,7 +29,11 @@ MOMENT = re.compile(r"\d{4}")
 # So many shapes of values in a column are looked at, with so many examples of each.
 FEW = 200
 EXAMPLES = 20
-ZONED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)"
+# Microseconds are kept; no place on earth is further than 14 hours from UTC.
+ZONED = (
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
+    r"\s?(Z|[+-](0\d|1[0-3])(:?[0-5]\d)?|[+-]14(:?00)?)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,11 @@ def forms_in(run: Run, at: str, *, sure: bool = False) -> dict[str, tuple[str, .
     }
 
 
+def order_of(*, day_first: bool) -> str:
+    """The order of day and month that a person names."""
+    return "day-first" if day_first else "month-first"
+
+
 def moment_sql(text: str, kind: Kind, forms: Sequence[str], zone: str) -> str:
     """SQL for a day or an instant; without a zone in the text, that of *zone*."""
     listed = ", ".join(literal(each) for each in forms)
@@ -106,7 +115,7 @@ def guess_moment(
         note = "its dates can be read day first or month first (--day-first, --month-first): text"
         return Guess(type=FieldType(kind="string"), note=note)
     if first == second:
-        style = "month-first" if day_first is False else "day-first"
+        style = "" if day_first is None else order_of(day_first=day_first)
     else:
         style = "day-first" if first == count else "month-first"
     return Guess(type=FieldType(kind="timestamp" if timed else "date"), style=style)
