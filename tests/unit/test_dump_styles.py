@@ -78,7 +78,7 @@ def test_dates_are_read_in_the_order_that_a_value_has_shown(tmp_path, first, lat
     found = dumped(tmp_path, column("day", later))
     assert types_of(found)["day"] == "date"
     assert kept(found) == [date.fromisoformat(each) for each in days]
-    assert all("read in one way only" in reason for _, reason, _ in rejected_of(found))
+    assert all("be read in one way only" in reason for _, reason, _ in rejected_of(found))
 
 
 def test_an_order_that_nobody_has_shown_is_not_remembered_until_a_person_says_it(tmp_path):

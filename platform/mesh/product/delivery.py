@@ -112,10 +112,12 @@ def set_aside_misfits(source: Source, contract: Contract, readings: Mapping[str,
 def must_be(wanted: Field, reading: Reading | None) -> str:
     """What a value of a field has to be, in words."""
     must = f"{wanted.name} must be {words(wanted.type)}"
+    if reading is not None and wanted.type.kind == "timestamp":
+        must += ", to the microsecond at most"
     if reading is None or not reading.is_unsure:
         return must
     how = " (--day-first, --month-first)" if wanted.type.kind in ("date", "timestamp") else ""
-    return f"{must} that can be read in one way only{how}"
+    return f"{must}, and be read in one way only{how}"
 
 
 def keep_what_fits(source: Source, contract: Contract) -> None:

@@ -77,12 +77,14 @@ def best_style(source: Source, at: str, type_: FieldType, remembered: str) -> Re
             each: Way(written_as(text, type_, each), number_text(text, each)) for each in styles
         }
         remembered = remembered or styles[0]
-    found = chosen(evidence(asking(source.run, at), ways), ways, remembered)
+    seen = evidence(asking(source.run, at), ways)
+    found = chosen(seen, ways, remembered)
     if found:
         return Reading(sql=values[found], style=found)
     first, *others = values.values()
     alike = " and ".join(f"{first} = {each}" for each in others)
-    return Reading(sql=f"case when {alike} then {first} end", style=remembered, is_unsure=True)
+    sql, is_unsure = f"case when {alike} then {first} end", bool(seen.only | seen.differ)
+    return Reading(sql=sql, style=remembered, is_unsure=is_unsure)
 
 
 def chosen(seen: Evidence, ways: Mapping[str, Way], remembered: str) -> str:
