@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mesh.contract.casting import words
-from mesh.contract.model import Contract
+from mesh.contract.model import Contract, Field
 from mesh.contract.rules import Violation, check, fit
 from mesh.contract.types import duckdb_columns
 from mesh.errors import MeshError, WrongUse
@@ -23,7 +23,7 @@ from mesh.product.delivery_values import Value, matched, value_of
 from mesh.product.duck import quoted
 from mesh.product.dump_source import Source
 from mesh.product.dump_sql import literal
-from mesh.product.dump_values import best_style
+from mesh.product.dump_styles import Reading, best_style
 
 __all__ = ["Made", "make_rows"]
 
@@ -50,24 +50,24 @@ def make_rows(
     columns = matched(source, contract)
     zone = source.options.time_zone
     fields = {each.name: each for each in contract.fields}
-    styles = {
-        name: best_style(source.run, each.at, fields[name].type, remembered.get(name), zone)
+    readings = {
+        name: best_style(source, each.at, fields[name].type, remembered.get(name, ""))
         for name, each in columns.items()
         if each.is_text
     }
     values = {
-        name: value_of(each, fields[name], styles.get(name, ("", ())), zone)
+        name: value_of(each, fields[name], readings.get(name), zone)
         for name, each in columns.items()
     }
     read_values(source, contract, values)
-    set_aside_misfits(source, contract)
+    set_aside_misfits(source, contract, readings)
     columns_sql = ", ".join(f"{quoted(n)} {type_}" for n, type_ in duckdb_columns(contract))
     source.run(f"create or replace table good (_row bigint, {columns_sql})")
     keep_what_fits(source, contract)
     drop_double_keys(source, contract)
     return replace(
         write_files(source, contract, rows, rejected),
-        styles={name: style for name, (style, _) in styles.items()},
+        styles={name: each.style for name, each in readings.items()},
     )
 
 
@@ -97,16 +97,27 @@ def read_values(source: Source, contract: Contract, values: Mapping[str, Value])
     )
 
 
-def set_aside_misfits(source: Source, contract: Contract) -> None:
-    """Rows of which a value is none of its field's type."""
+def set_aside_misfits(source: Source, contract: Contract, readings: Mapping[str, Reading]) -> None:
+    """Rows of which a value is none of its field's type, or could be two."""
     reasons = " ".join(
-        f"when {literal(each.name)} then {literal(f'{each.name} must be {words(each.type)}')}"
+        f"when {literal(each.name)} then {literal(must_be(each, readings.get(each.name)))}"
         for each in contract.fields
     )
     source.run(
         f"insert into rejected select null, _row, 'type', _misfit, case _misfit {reasons}"
         " end, _raw from read join raws using (_row) where _misfit is not null order by _row"
     )
+
+
+def must_be(wanted: Field, reading: Reading | None) -> str:
+    """What a value of a field has to be, in words."""
+    must = f"{wanted.name} must be {words(wanted.type)}"
+    if reading is not None and wanted.type.kind == "timestamp":
+        must += ", to the microsecond at most"
+    if reading is None or not reading.is_unsure:
+        return must
+    how = " (--day-first, --month-first)" if wanted.type.kind in ("date", "timestamp") else ""
+    return f"{must}, and be read in one way only{how}"
 
 
 def keep_what_fits(source: Source, contract: Contract) -> None:

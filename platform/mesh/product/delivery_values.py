@@ -15,7 +15,7 @@ from mesh.product.duck import quoted
 from mesh.product.dump_guess import ROW_NUMBER
 from mesh.product.dump_source import Column, Source
 from mesh.product.dump_sql import is_nothing, literal
-from mesh.product.dump_values import value_sql
+from mesh.product.dump_styles import Reading
 
 __all__ = ["Value", "matched", "value_of"]
 
@@ -53,15 +53,12 @@ class Value:
     raw: str
 
 
-def value_of(
-    column: Column, wanted: Field, read_as: tuple[str, tuple[str, ...]], zone: str
-) -> Value:
-    """How a field is read from its column."""
+def value_of(column: Column, wanted: Field, reading: Reading | None, zone: str) -> Value:
+    """How a field is read from its column, of which *reading* is that of text."""
     at, kind, name = quoted(column.at), wanted.type.kind, quoted(wanted.name)
-    if column.is_text:
-        sql = value_sql(at, wanted.type, read_as[0], zone, read_as[1])
+    if reading is not None:
         misfit = "false" if kind == "string" else f"{name} is null and not {is_nothing(at)}"
-        return Value(sql, misfit, at)
+        return Value(reading.sql, misfit, at)
     sql = text_of(column) if kind == "string" else f"try_cast({at} as {duckdb_type(wanted.type)})"
     if kind == "timestamp" and "TIME ZONE" not in column.sql_type:
         sql = f"timezone({literal(zone)}, try_cast({at} as timestamp))"

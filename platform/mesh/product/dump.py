@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
 from mesh.contract.model import OutputPort, Product
-from mesh.contract.names import is_email, is_kebab, to_snake
+from mesh.contract.names import is_email, to_snake
 from mesh.contract.odps import load_product
 from mesh.contract.project import Project, load_project
 from mesh.errors import InvalidFile, MeshError, SettingsError, WrongUse
@@ -33,6 +34,7 @@ from mesh.product.delivery import Made, make_rows
 from mesh.product.dump_contract import Raw
 from mesh.product.dump_files import write_product
 from mesh.product.dump_guess import Guessed, guess
+from mesh.product.dump_names import refuse_no_names, refuse_taken
 from mesh.product.dump_source import Options, Source
 from mesh.product.dump_stage import stage
 
@@ -74,14 +76,14 @@ def dump(
 
     Raises `WrongUse` for a file or a name that cannot be used, and leaves nothing behind then.
     """
-    for what, name in (("domain", wish.domain), ("product", wish.name)):
-        if not is_kebab(name):
-            raise WrongUse(f"{name!r} is no name of a {what}: use kebab-case, as in raw-calls")
+    refuse_no_names(wish.domain, wish.name)
     if wish.owner is not None and not is_email(wish.owner):
         raise WrongUse(f"{wish.owner!r} is no e-mail address")
     product = project.products.get(wish.name)
     if product is not None and product.domain != wish.domain:
         raise WrongUse(f"{product.id} is of the domain {product.domain}, not of {wish.domain}")
+    if product is None:
+        refuse_taken(root, project, wish.domain, wish.name)
     port = only_batch_port(product) if product is not None else None
     with working(root) as (folder, connection):
         report(f"reading {wish.file}")
@@ -123,9 +125,6 @@ def first(
     report: Callable[[str], None],
 ) -> Dumped:
     """A product that is not there yet."""
-    taken = {*project.people, *project.systems}
-    if wish.name in taken or (root / "products" / to_snake(wish.name)).exists():
-        raise WrongUse(f"{wish.name} is the name of something else already: give --name another")
     report(f"looking at {len(source.columns)} columns of {source.rows} rows")
     guessed = guess(source, project.identifiers)
     raw = Raw(
@@ -141,7 +140,8 @@ def first(
     made.mkdir(parents=True)
     write_product(made, raw, guessed)
     product = load_product(made)
-    found = deliver(product, only_batch_port(product), source, digest_of(wish.file))
+    digest = digest_of(wish.file)
+    found = deliver(product, only_batch_port(product), source, digest, guessed.styles)
     made.rename(target)
     try:
         product = load_project(root).product(wish.name)
@@ -173,8 +173,14 @@ def owner_in(project: Project, domain: str) -> str:
     return owners[0] if owners else f"owner@{domain}.example"
 
 
-def deliver(product: Product, port: OutputPort, source: Source, digest: str) -> Dumped:
-    """Make *source* the newest delivery of *port*."""
+def deliver(
+    product: Product,
+    port: OutputPort,
+    source: Source,
+    digest: str,
+    styles: Mapping[str, str] = MappingProxyType({}),
+) -> Dumped:
+    """Make *source* the newest delivery of *port*; its first one is read in *styles*."""
     folder = folder_of(product, port)
     folder.mkdir(parents=True, exist_ok=True)
     ignore = product.folder / "data" / ".gitignore"
@@ -184,7 +190,8 @@ def deliver(product: Product, port: OutputPort, source: Source, digest: str) -> 
     new = Delivered(at=datetime.now(UTC), file=source.path.name, digest=digest, rows=0)
     rows, rejected = folder / ".rows.parquet", folder / f"{new.stem}.rejected.parquet"
     try:
-        made = make_rows(source, port.contract, known[-1].styles if known else {}, rows, rejected)
+        styles = known[-1].styles if known else styles
+        made = make_rows(source, port.contract, styles, rows, rejected)
         new = noted(new, source, made)
         note_delivery(product, port, new, rows)
     except BaseException:

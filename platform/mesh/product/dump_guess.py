@@ -85,6 +85,11 @@ class Guessed:
     other_keys: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def styles(self) -> Mapping[str, str]:
+        """The style of each field, by name."""
+        return {each.column.name: each.style for each in self.fields}
+
 
 def guess(source: Source, identifiers: Mapping[str, Identifier]) -> Guessed:
     """Find out types, identifiers and keys of a staged file."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mesh.contract.field_type import FieldType, Kind
 from mesh.product.duck import quoted
-from mesh.product.dump_sql import Ask, Run, full, is_nothing, literal
+from mesh.product.dump_sql import Ask, Run, full, is_nothing, literal, matches
 
-__all__ = ["ORDERS", "Guess", "forms_in", "forms_of", "guess_moment", "moment_sql"]
+__all__ = ["ORDERS", "Guess", "forms_in", "forms_of", "guess_moment", "moment_sql", "order_of"]
 
 DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y",
         "%b %d, %Y", "%B %d, %Y", "%d. %B %Y")  # fmt: skip
@@ -26,10 +26,15 @@ ENOUGH_DAYS = 20
 DAY_WORDS = ("date", "day", "datum", "time", "_at", "_on", "tag")
 # What every day or instant has: a year of four digits.
 MOMENT = re.compile(r"\d{4}")
+FINER = r":\d\d\.\d{6}\d*[1-9]"
 # So many shapes of values in a column are looked at, with so many examples of each.
 FEW = 200
 EXAMPLES = 20
-ZONED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)"
+# Microseconds are kept; no place on earth is further than 14 hours from UTC.
+ZONED = (
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
+    r"\s?(Z|[+-](0\d|1[0-3])(:?[0-5]\d)?|[+-]14(:?00)?)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +64,12 @@ def forms_in(run: Run, at: str, *, sure: bool = False) -> dict[str, tuple[str, .
         f" from staged where not {is_nothing(text)} group by {shape} limit {FEW})"
     )
     examples = [str(each) for (each,) in found]
-    if not sure and not all(MOMENT.search(each) and len(each) >= 8 for each in examples):
+    likely = [each for each in examples if MOMENT.search(each) and len(each) >= 8]
+    if not sure and likely != examples:
         return {}
     every = list(dict.fromkeys(form for style in ORDERS for form in forms_of(style)))
     tried = ", ".join(f"count(try_strptime(v, {literal(each)}))" for each in every)
-    values = ", ".join(f"({literal(each)})" for each in examples) or "('')"
+    values = ", ".join(f"({literal(each)})" for each in likely) or "('')"
     counts = run(f"select {tried} from (values {values}) t(v)")[0]
     # A month may be named in short or in full, and May is both.
     fit = {each.replace("%B", "%b") for each, n in zip(every, counts, strict=True) if n}
@@ -74,16 +80,27 @@ def forms_in(run: Run, at: str, *, sure: bool = False) -> dict[str, tuple[str, .
     }
 
 
+def order_of(*, day_first: bool) -> str:
+    """The order of day and month that a person names."""
+    return "day-first" if day_first else "month-first"
+
+
 def moment_sql(text: str, kind: Kind, forms: Sequence[str], zone: str) -> str:
     """SQL for a day or an instant; without a zone in the text, that of *zone*."""
     listed = ", ".join(literal(each) for each in forms)
-    naive = f"try_strptime({text}, [{listed}])"
+    # DuckDB reads some words, as `infinity` and `epoch`, in every form, and as 1900.
+    naive = f"case when {is_moment(text)} then try_strptime({text}, [{listed}]) end"
     if kind == "date":
         return f"case when {naive} = date_trunc('day', {naive}) then cast({naive} as date) end"
     return (
         f"case when {full(text, ZONED)} then try_cast({text} as timestamptz)"
         f" else timezone({literal(zone)}, {naive}) end"
     )
+
+
+def is_moment(text: str) -> str:
+    """SQL that asks whether a text has a year, and no more of a second than is kept."""
+    return f"{matches(text, MOMENT.pattern)} and not {matches(text, FINER)}"
 
 
 def guess_moment(
@@ -106,7 +123,7 @@ def guess_moment(
         note = "its dates can be read day first or month first (--day-first, --month-first): text"
         return Guess(type=FieldType(kind="string"), note=note)
     if first == second:
-        style = "month-first" if day_first is False else "day-first"
+        style = "" if day_first is None else order_of(day_first=day_first)
     else:
         style = "day-first" if first == count else "month-first"
     return Guess(type=FieldType(kind="timestamp" if timed else "date"), style=style)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mesh.product.duck import quoted
 
-__all__ = ["Ask", "Run", "asking", "full", "is_nothing", "literal"]
+__all__ = ["Ask", "Run", "asking", "full", "is_nothing", "literal", "matches"]
 
 # What stands for "no value" in columns that are not text, and in none that is.
 NOTHING = r"(NULL|null|#?NA|#?N/A|n/a|\\N|None|none|NaN|nan|--?)?"
@@ -17,6 +17,11 @@ Run = Callable[[str], Sequence[tuple[object, ...]]]
 def full(text: str, pattern: str) -> str:
     """SQL that asks whether all of *text* matches."""
     return f"coalesce(regexp_full_match({text}, {literal(pattern)}), false)"
+
+
+def matches(text: str, pattern: str) -> str:
+    """SQL that asks whether a part of *text* matches."""
+    return f"coalesce(regexp_matches({text}, {literal(pattern)}), false)"
 
 
 def literal(text: str) -> str:

@@ -2,12 +2,13 @@
 
 A column gets a type only where every value fits it; what can be read in two ways stays text.
 Each type has styles (a comma for decimals, the day before the month); the style that a column was
-first read in is remembered with its delivery. Not here: keys and identifiers (`dump_guess`).
+first read in is remembered with its delivery. Not here: keys and identifiers (`dump_guess`), the
+style of a later delivery (`dump_styles`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mesh.contract.field_type import FieldType, Kind
 from mesh.product.duck import quoted
@@ -21,7 +22,7 @@ from mesh.product.dump_moments import (
 )
 from mesh.product.dump_sql import Ask, Run, asking, full
 
-__all__ = ["best_style", "guess_type", "value_sql"]
+__all__ = ["guess_type", "number_text", "styles_of", "value_sql", "written_as"]
 
 
 PLAIN = r"-?\d+(\.\d+)?"
@@ -67,15 +68,21 @@ def value_sql(
 
 def number_sql(text: str, type_: FieldType, style: str) -> str:
     """SQL for a number, never one that was rounded."""
-    clean = number_text(text, style)
-    fits = full(text, NUMBERS[style])
+    clean, fits = number_text(text, style), written_as(text, type_, style)
     if type_.kind in ("float32", "float64"):
-        fits = f"({fits} or {full(text, FLOAT)})" if style == "plain" else fits
         return f"case when {fits} then try_cast({clean} as double) end"
     scale = type_.scale if type_.kind == "decimal" else 0
     places = rf"-?\d+(\.\d{{1,{scale}}}0*|\.0+)?" if scale else r"-?\d+(\.0+)?"
     sql_type = f"decimal({type_.precision},{scale})" if type_.kind == "decimal" else "bigint"
     return f"case when {fits} and {full(clean, places)} then try_cast({clean} as {sql_type}) end"
+
+
+def written_as(text: str, type_: FieldType, style: str) -> str:
+    """SQL that asks whether a text is a number in a style, if of more places than the type's."""
+    fits = full(text, NUMBERS[style])
+    if style == "plain" and type_.kind in ("float32", "float64"):
+        return f"({fits} or {full(text, FLOAT)})"
+    return fits
 
 
 def guess_type(run: Run, at: str, name: str, *, day_first: bool | None, zone: str) -> Guess:
@@ -136,24 +143,3 @@ def number_text(text: str, style: str) -> str:
     if style == "comma":
         return f"replace(replace({text}, '.', ''), ',', '.')"
     return f"replace({text}, ',', '')" if style == "english" else text
-
-
-def best_style(
-    run: Run, at: str, type_: FieldType, remembered: str | None, zone: str
-) -> tuple[str, tuple[str, ...]]:
-    """The style, and the forms of days, in which most values of *at* are of the type.
-
-    At a tie it is the style of before.
-    """
-    ask, column = asking(run, at), quoted(at)
-    styles = styles_of(type_.kind)
-    if len(styles) == 1:
-        return styles[0], ()
-    forms: Mapping[str, tuple[str, ...]] = dict.fromkeys(styles, ())
-    if type_.kind in ("date", "timestamp"):
-        forms = forms_in(run, at, sure=True)
-    values = [value_sql(column, type_, each, zone, forms[each]) for each in styles]
-    counts = ask(", ".join(f"count({each})" for each in values))
-    by_style = {style: int(str(n)) for style, n in zip(styles, counts, strict=True)}
-    best = max(by_style, key=lambda style: (by_style[style], style == remembered))
-    return best, forms[best]
