@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ import click
 
 from mesh.cli.app import App
 from mesh.cli.output import Steps, printable, said, show_json, show_table, steps
-from mesh.cli.quarantine_show import as_document, show_entry, show_outcomes
+from mesh.cli.quarantine_show import as_document, by_id, is_port, show_entry, show_outcomes
 from mesh.errors import MeshError, NotRunning, WrongUse
 
 if TYPE_CHECKING:
@@ -76,11 +77,10 @@ def list_entries(app: App, product: str | None, *, port: str | None, as_json: bo
       mesh quarantine list
       mesh quarantine list call-center --port finished-calls --json
     """
-    found: list[Entry] = []
+    names = [product] if product else with_secrets(app)
     with steps() as progress:
-        for name in [product] if product else with_secrets(app):
-            with open_quarantine(app, name) as session:
-                found += [e for e in session.entries(progress) if is_port(e, port)]
+        read = entries_of(app, names, progress)
+    found = [each for entries in read.values() for each in entries if is_port(each, port)]
     if as_json:
         show_json([as_document(each) for each in found])
         return
@@ -106,14 +106,14 @@ def show(app: App, entry_id: str, *, as_json: bool) -> None:
       mesh quarantine show 0f3c51a2b7d9 --json
     """
     with steps() as progress:
-        for name in with_secrets(app):
-            with open_quarantine(app, name) as session:
-                for entry in session.entries(progress):
-                    if entry.id == entry_id:
-                        original = next(session.quarantine.originals([entry.name]), None)
-                        progress.end()
-                        show_entry(entry, original, as_json=as_json)
-                        return
+        read = entries_of(app, with_secrets(app), progress)
+        found = [entry for entries in read.values() for entry in entries if entry.id == entry_id]
+        for entry in found:
+            with open_quarantine(app, entry.product) as session:
+                original = next(session.quarantine.originals([entry.name]), None)
+            progress.end()
+            show_entry(entry, original, as_json=as_json)
+            return
     raise WrongUse(f"nothing that is set aside is called {entry_id!r}: see `mesh quarantine list`")
 
 
@@ -188,6 +188,19 @@ def replay_entries(
     return [each for each in session.entries(progress) if each.id in names], refused
 
 
+def entries_of(app: App, names: Sequence[str], progress: Steps) -> dict[str, list[Entry]]:
+    """The entries of each of these products; read together, since most of it is waiting."""
+
+    def read(name: str) -> list[Entry]:
+        with open_quarantine(app, name) as session:
+            return session.entries(progress)
+
+    # Made once, before threads ask.
+    _ = app.project, app.endpoint, app.home
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(read, names), strict=True))
+
+
 @contextmanager
 def open_quarantine(app: App, product: str) -> Iterator[Session]:
     """The quarantine of *product*, with its own secret."""
@@ -219,23 +232,6 @@ def runs(app: App, product: str) -> bool:
     except NotRunning:
         return False
     return True
-
-
-def is_port(entry: Entry, port: str | None) -> bool:
-    """Whether *entry* is of *port*, a name or a contract's id; of all where it is None."""
-    return port is None or port in (entry.port, entry.port.split(".")[1])
-
-
-def by_id(product: str, entries: Sequence[Entry], ids: Sequence[str]) -> list[Entry]:
-    """The entries with these *ids*. Raises `WrongUse` where there is none of that id."""
-    known = {each.id: each for each in entries}
-    missing = [each for each in ids if each not in known]
-    if missing:
-        raise WrongUse(
-            f"{product} has set aside nothing that is called {', '.join(missing)}: "
-            f"see `mesh quarantine list {product}`"
-        )
-    return [known[each] for each in dict.fromkeys(ids)]
 
 
 def cell(document: Mapping[str, object], name: str) -> str:

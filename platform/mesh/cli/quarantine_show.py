@@ -1,4 +1,4 @@
-"""How an entry of a quarantine is shown: as a document, as bytes that are safe to look at.
+"""How an entry of a quarantine is picked and shown: as a document, as bytes safe to look at.
 
 Not here: reading it, and asking for it (`quarantine`).
 """
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mesh.cli.output import printable, show_json, show_table
+from mesh.errors import WrongUse
 
 if TYPE_CHECKING:
     from mesh.product.quarantine import Entry, Original
 
-__all__ = ["as_document", "show_entry", "show_outcomes"]
+__all__ = ["as_document", "by_id", "is_port", "show_entry", "show_outcomes"]
 
 # Of a value, on a terminal; `--json` has all of it.
 PREVIEW = 512
@@ -125,3 +126,20 @@ def hex_dump(data: bytes) -> str:
         plain = "".join(chr(each) if 32 <= each < 127 else "." for each in part)
         lines.append(f"  {start:04x}  {part.hex(' '):<{3 * A_LINE}} {plain}")
     return "\n".join(lines)
+
+
+def is_port(entry: Entry, port: str | None) -> bool:
+    """Whether *entry* is of *port*, a name or a contract's id; of all where it is None."""
+    return port is None or port in (entry.port, entry.port.split(".")[1])
+
+
+def by_id(product: str, entries: Sequence[Entry], ids: Sequence[str]) -> list[Entry]:
+    """The entries with these *ids*. Raises `WrongUse` where there is none of that id."""
+    known = {each.id: each for each in entries}
+    missing = [each for each in ids if each not in known]
+    if missing:
+        raise WrongUse(
+            f"{product} has set aside nothing that is called {', '.join(missing)}: "
+            f"see `mesh quarantine list {product}`"
+        )
+    return [known[each] for each in dict.fromkeys(ids)]
