@@ -44,9 +44,12 @@ class Session:
     def entries(self, progress: Steps) -> list[Entry]:
         """All entries that are not past their time, in order of port and origin."""
         now = datetime.now(UTC)
-        tell: Callable[[int], None] = lambda count: progress.say(  # noqa: E731 - one expression
-            f"{self.product}: {count:,} rejection{'s' * (count != 1)} read"
-        )
+
+        def tell(count: int) -> None:
+            if count:
+                progress.say(f"{self.product}: {count:,} rejection{'s' * (count != 1)} read")
+
+        progress.say("reading what is set aside")
         found = [each for each in self.quarantine.entries(tell) if each.is_kept(now)]
         return sorted(found, key=lambda each: each.name)
 
