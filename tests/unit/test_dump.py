@@ -187,6 +187,8 @@ def test_what_is_no_table_is_refused_in_words_and_leaves_nothing(root, content, 
         ({"file": Path("/")}, "a folder"),
         ({"name": "Raw Calls"}, "kebab-case"),
         ({"domain": "../up"}, "kebab-case"),
+        ({"name": "mesh-sql"}, "a name of the platform's own: choose another name or domain"),
+        ({"domain": "mesh"}, "a name of the platform's own: choose another name or domain"),
         ({"owner": "me"}, "no e-mail"),
     ],
 )

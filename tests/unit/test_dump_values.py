@@ -122,3 +122,10 @@ def test_headers_that_repeat_are_empty_or_foreign_become_names(root):
     names = [each.name for each in found.port.contract.fields]
     assert names == ["a", "a_2", "column_3", "grosse_cm", "n_2024", "from"]
     assert any("a_2" in note for note in found.notes)
+
+
+def test_a_number_of_many_places_is_a_double_with_a_note(root):
+    found = dumped(root, "id,v\n1,1.25\n2,0.12345678901\n")
+    assert types_of(found)["v"] == "float64"
+    notes = [note for each in found.guessed.fields for note in each.notes]
+    assert notes == ["a number has 11 places, more than 10: a double, which rounds"]

@@ -16,10 +16,12 @@ from mesh.contract.policy import Checked, Finding, finding, warning
 from mesh.contract.project import Project
 from mesh.contract.sla import levels_of
 
-__all__ = ["PROMISES", "SLA"]
+__all__ = ["ANOTHER", "PROMISES", "SLA", "platform_name"]
 
 # Of the service levels that ODCS knows, those that say when rows come.
 SLA = ("latency", "frequency")
+# What to do about a name that is the platform's own.
+ANOTHER = "choose another name or domain"
 REACHABLE = ("mailto:", "https:")
 
 
@@ -145,13 +147,19 @@ def customs_of(contract: Contract) -> list[object]:
     return [one.get("property") for one in found] if isinstance(found, list) else []
 
 
+def platform_name(domain: str, product: str) -> str:
+    """What is wrong with the name of a product that is the platform's own; empty for others."""
+    if domain != "mesh" and not product.startswith("mesh-"):
+        return ""
+    return f"{product} of {domain} has a name of the platform's own"
+
+
 def keeps_to_free_names(product: Product, project: Project) -> Iterator[Finding]:
     """A product takes no name that is the platform's or another principal's."""
     path = product.folder / DESCRIPTOR
     others = {name for each in project.products.values() for name in (each.id,) if each != product}
-    if product.domain == "mesh" or product.id.startswith("mesh-"):
-        problem = f"{product.id} of {product.domain} has a name of the platform's own"
-        yield finding("names-free", path, ("id",), problem, "choose another name or domain")
+    if problem := platform_name(product.domain, product.id):
+        yield finding("names-free", path, ("id",), problem, ANOTHER)
     if product.id in (*project.people, *project.systems):
         problem = f"{product.id} is a person or a system already"
         yield finding("names-free", path, ("id",), problem, "choose another name")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from mesh.contract.casting import words
@@ -130,6 +131,8 @@ def keep_what_fits(source: Source, contract: Contract) -> None:
         ).to_arrow_reader(BATCH_ROWS)
         for batch in reader:
             keep_batch(source, contract, pa.Table.from_batches([batch]))
+    except duckdb.Error as error:
+        raise source.complaint(error) from error
     finally:
         cursor.close()
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from mesh.errors import WrongUse
+from mesh.errors import MeshError, NoRoom, WrongUse
+from mesh.product.duck import is_full
 from mesh.product.dump_header import names_for
 from mesh.product.dump_text import Kind
 
@@ -66,8 +67,17 @@ class Source:
         try:
             return list(self.connection.execute(sql, list(values)).fetchall())
         except duckdb.Error as error:
-            text = str(error).strip().splitlines()[0]
-            raise WrongUse(f"{self.path} cannot be read: {text[:300]}") from error
+            raise self.complaint(error) from error
+
+    def complaint(self, error: duckdb.Error) -> MeshError:
+        """What DuckDB complains of, in our words."""
+        if is_full(error):
+            return NoRoom(
+                f"there is no room for {self.path}: the disk of {self.folder.parent} is full,"
+                " or a limit on files is reached; make room, and dump it again"
+            )
+        text = str(error).strip().splitlines()[0]
+        return WrongUse(f"{self.path} cannot be read: {text[:300]}")
 
     def reject(self, line: int | None, rule: str, reason: str, raw: str) -> None:
         """Set aside what is no row."""

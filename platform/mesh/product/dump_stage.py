@@ -41,13 +41,14 @@ def stage(
     source = Source(connection=connection, path=path, folder=folder, options=options, kind=kind)
     source.reading["kind"] = kind
     source.run(REJECTED)
+    text: Path | None = None
     if kind == "parquet":
         stage_parquet(source)
     else:
         encoding = known_encoding(options.encoding) if options.encoding else None
         text, source.reading["encoding"] = as_utf8(path, folder, encoding)
         (stage_json if kind == "json" else stage_csv)(source, text)
-    finish(source)
+    finish(source, text)
     return source
 
 
@@ -199,7 +200,7 @@ def stage_parquet(source: Source) -> None:
     )
 
 
-def finish(source: Source) -> None:
+def finish(source: Source, text: Path | None) -> None:
     """Leave out what is not wanted, and refuse what is no table."""
     unknown = sorted(set(source.options.leave_out) - {each.name for each in source.columns})
     if unknown:
@@ -211,6 +212,11 @@ def finish(source: Source) -> None:
     rejected = int(
         str(source.run("select count(*) from rejected where rule <> 'above-header'")[0][0])
     )
+    if not source.rows and text is not None and has_long_line(text):
+        raise WrongUse(
+            f"{source.path} has no row, and a line of more than {MAX_LINE_BYTES // 1_048_576} MiB,"
+            " which cannot be read as one: leave the long column out of the export"
+        )
     if not source.rows and not rejected:
         raise WrongUse(f"{source.path} has no row: there is nothing to make a product of")
     if source.rows < LEAST_READ * (source.rows + rejected):
@@ -222,3 +228,12 @@ def finish(source: Source) -> None:
         )
     if not source.columns:
         raise WrongUse(f"{source.path} has no column left")
+
+
+def has_long_line(text: Path) -> bool:
+    """Whether a line is longer than a row may be; DuckDB does not always tell of it."""
+    with text.open("rb") as file:
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            if len(line) > MAX_LINE_BYTES:
+                return True
+    return False

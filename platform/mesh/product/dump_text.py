@@ -6,6 +6,7 @@ Not here: columns and rows (`dump_source`), types (`dump_values`).
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ Kind: TypeAlias = Literal["csv", "json", "parquet"]
 HEAD_BYTES = 65_536
 # What charset-normalizer is shown of a file that is not UTF-8: from before the first odd byte.
 SAMPLE_BYTES = 262_144
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TRY = "try utf-8, cp1252, utf-16"
 CHUNK_BYTES = 1_048_576
 NEAR = 0.05
 # Those that business systems still write; without a list, short texts are taken for rare ones.
@@ -83,9 +86,16 @@ def reason(error: Exception) -> str:
 def known_encoding(name: str) -> str:
     """The encoding that a person named. Raises `WrongUse` for one that is none."""
     try:
-        return codecs.lookup(name).name
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError) as error:
+        raise WrongUse(f"there is no encoding {name!r}: {TRY}") from error
+    try:
+        "a".encode(name)
     except LookupError as error:
-        raise WrongUse(f"there is no encoding {name}: try utf-8, cp1252, utf-16") from error
+        raise WrongUse(f"{name} is no encoding of text: {TRY}") from error
+    except UnicodeError as error:
+        raise WrongUse(f"{name} reads nothing: {TRY}") from error
+    return found
 
 
 def as_utf8(path: Path, folder: Path, encoding: str | None) -> tuple[Path, str]:
@@ -106,6 +116,8 @@ def as_utf8(path: Path, folder: Path, encoding: str | None) -> tuple[Path, str]:
             while text := reader.read(CHUNK_BYTES):
                 file.write(text.encode())
     except (UnicodeError, OSError, EOFError) as error:
+        if getattr(error, "errno", None) in NO_ROOM:
+            raise
         raise WrongUse(
             f"{path} is not {encoding} throughout ({reason(error)}): name its encoding with "
             "--encoding"

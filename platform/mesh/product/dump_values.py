@@ -131,7 +131,8 @@ def guess_number(ask: Ask, text: str, style: str, count: int) -> Guess:
         return Guess(type=FieldType(kind="int64"), style=style)
     places, before = int(str(scale)), int(str(digits))
     if places > MAX_SCALE:
-        return Guess(type=FieldType(kind="float64"), style=style)
+        note = f"a number has {places} places, more than {MAX_SCALE}: a double, which rounds"
+        return Guess(type=FieldType(kind="float64"), style=style, note=note)
     precision = 18 if before + places <= 16 else 38
     if before + places > precision:
         return Guess(type=FieldType(kind="string"), note="its numbers are longer than 38 digits")
