@@ -206,7 +206,7 @@ def test_what_a_failed_batch_has_noted_is_noted_again(opened, monkeypatch):
         patched.setattr(product.storage, "save", full)
         with pytest.raises(StorageError):
             product.engine.take_in([came], {TOPIC: {0: 1}})
-    product.engine.retention.forget()
+    product.engine.retention.forget_noted()
     assert product.engine.take_in([came], {TOPIC: {0: 1}})
 
     product.prune(AT + 30 * DAY)

@@ -73,19 +73,20 @@ class Retention:
         for each in self._sources:
             if each.has_origins:
                 connection.execute(f"create table if not exists {each.origins} ({each.columns})")
-        self.forget()
+        sql = 'select topic, "partition", max("offset"), max(at_ms) from mesh.clock group by all'
+        for topic, number, offset, at_ms in connection.execute(sql).fetchall():
+            self._noted[topic, number] = Passed(offset=offset, at=instant(at_ms))
         # Of what came after the last note, no more is known than that it is here.
         for topic in self._timed:
             for number, offset in self._storage.offsets.get(topic, {}).items():
                 self._newest[topic, number] = Passed(offset=offset, at=self._now())
 
-    def forget(self) -> None:
-        """Know no more than is committed: the transaction that noted the rest has failed."""
-        sql = 'select topic, "partition", max("offset"), max(at_ms) from mesh.clock group by all'
-        self._noted = {
-            (topic, number): Passed(offset=offset, at=instant(at_ms))
-            for topic, number, offset, at_ms in self._storage.connection.execute(sql).fetchall()
-        }
+    def forget_noted(self) -> None:
+        """Believe none of the notes: a transaction has failed, which may have had some.
+
+        They are made once more, and the storage is not asked, since it may have failed as well.
+        """
+        self._noted.clear()
 
     def _check_whole(self, plan: Plan) -> None:
         """Raise where a state port is new that is made of rows which were dropped before."""

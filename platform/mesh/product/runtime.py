@@ -133,7 +133,7 @@ class Runtime:
             self._close_inputs()
             if self._engine is not None:
                 self._engine.states.forget_told()
-                self._engine.retention.forget()
+                self._engine.retention.forget_noted()
             raise
 
     def close(self) -> None:
