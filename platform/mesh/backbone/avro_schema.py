@@ -126,7 +126,7 @@ def _compile_mapping(
 ) -> Node:
     kind = schema.get("type")
     if kind in ("record", "enum"):
-        _remember(schema, known)
+        known[str(schema.get("name"))] = schema
     if kind == "record":
         return _compile_fields(schema, name, known, depth)
     if kind == "enum" and isinstance(symbols := schema.get("symbols"), Sequence) and symbols:
@@ -152,10 +152,6 @@ def _compile_fields(
     children = tuple(_compile(f["type"], str(f["name"]), known, depth - 1) for f in fields)
     arrow = pa.struct([_field(child, child.name) for child in children])
     return Node(kind="record", arrow=arrow, name=name, children=children)
-
-
-def _remember(schema: Mapping[str, object], known: dict[str, object]) -> None:
-    known[str(schema.get("name"))] = schema
 
 
 def _decimal(schema: Mapping[str, object], name: str) -> pa.DataType:

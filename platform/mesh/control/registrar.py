@@ -147,10 +147,10 @@ def register(
 
         subjects = [*subjects_of(project, described)]
         found = [*zip(subjects, pool.map(registered, subjects), strict=True)]
-        own_id = registry.find(f"{SCHEMAS_TOPIC}-value", ANNOUNCEMENT) or 0
     # All of them each time: whoever died between registering and announcing is made good, and
     # compaction keeps one.
     known = [(subject, schema_id, schema) for (subject, schema), (schema_id, _) in found]
+    _, own_id, _ = known[0]
     announce(endpoint, registrar, own_id, known)
     return [subject for (subject, _), (_, is_new) in found if is_new]
 
